@@ -1,0 +1,56 @@
+package functions
+
+import "context"
+
+// EventKind names an event of the text/event-stream that a caller may ask for instead of one JSON answer.
+type EventKind string
+
+// The kinds of event. A stream is any number of progress events and then exactly one result or one problem.
+const (
+	EventProgress EventKind = "progress" // data: Progress
+	EventResult   EventKind = "result"   // data: the tool's output
+	EventProblem  EventKind = "problem"  // data: Problem
+)
+
+// Progress is a step that a long call has reached.
+type Progress struct {
+	Stage   string `json:"stage"`           // a short word, such as "queue" or "send"
+	Message string `json:"message"`         // for a person
+	Step    int    `json:"step,omitempty"`  // which of Steps, from 1
+	Steps   int    `json:"steps,omitempty"` // how many there are, 0 when not known
+}
+
+// Call is what the entrance knows of a request; it travels in the context.
+type Call struct {
+	RunID     string // our id of this call; errors and log lines carry it, and a playbook run is known by it
+	RequestID string // the caller's X-Request-Id when it sent a sound one, else ours
+	Caller    string // who called: a key's name, the platform's account, or "local"
+}
+
+type (
+	callKey     struct{}
+	reporterKey struct{}
+)
+
+// WithCall puts the facts of a call into the context.
+func WithCall(ctx context.Context, call Call) context.Context {
+	return context.WithValue(ctx, callKey{}, call)
+}
+
+// CallFrom reads the facts of the call; the zero Call when there are none.
+func CallFrom(ctx context.Context) Call {
+	call, _ := ctx.Value(callKey{}).(Call)
+	return call
+}
+
+// WithReporter makes Report in this context call report. Calls come one after another, from the goroutine that works.
+func WithReporter(ctx context.Context, report func(Progress)) context.Context {
+	return context.WithValue(ctx, reporterKey{}, report)
+}
+
+// Report tells whoever listens that a step was reached; nobody listening is fine.
+func Report(ctx context.Context, progress Progress) {
+	if report, ok := ctx.Value(reporterKey{}).(func(Progress)); ok {
+		report(progress)
+	}
+}

@@ -1,0 +1,56 @@
+// Package driver is what a warehouse engine implements. Rooms above use package warehouse, never this one.
+//
+// Errors: a driver answers with *functions.Error. unavailable and deadline_exceeded are the faults that pass (the
+// portable type retries those); failed_precondition is a missing table or column, named in the detail; not_found is
+// as said at each method; everything else is internal with the engine's error as its cause. Details never hold SQL,
+// file paths or project names beyond the names of our tables and columns.
+package driver
+
+import (
+	"context"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
+)
+
+// Warehouse reads the four input tables and keeps our two. It is safe for use by several goroutines.
+type Warehouse interface {
+	// AlertOn reads the alert row of a day; not_found when there is none.
+	AlertOn(ctx context.Context, date functions.Date) (retention.Alert, error)
+	// NewestAlert reads the alert row with the newest date; not_found when alert_logic is empty.
+	NewestAlert(ctx context.Context) (retention.Alert, error)
+
+	// Customers visits every id that stands in any of the three customer tables, in the order of the id, once each,
+	// with the row counts per table; of several rows with one id any one is given. Rows without an id come as one
+	// customer with an empty ID. The newest alert date is read in the same statement and is the as-of date of the
+	// data. An error of visit ends the read and is returned as it is.
+	Customers(ctx context.Context, visit func(retention.Customer) error) (asOf functions.Date, err error)
+
+	// ReplaceQueue replaces the day's rows of customer_priority by rows, whole and atomically: a reader sees the old
+	// day or the new one. An empty rows empties the day. Days before expireBefore are removed. It answers how many
+	// rows of the day stood there before. Every row's RunDate must be date, and no id may come twice: else
+	// invalid_argument, and nothing is changed.
+	ReplaceQueue(ctx context.Context, date functions.Date, rows []retention.QueueRow, expireBefore functions.Date) (replaced int64, err error)
+	// Queue visits the day's rows, of one tier when tier is not empty, by tier, then score descending, then customer
+	// id (bytewise). A day without rows visits nothing.
+	Queue(ctx context.Context, date functions.Date, tier functions.Tier, visit func(retention.QueueRow) error) error
+	// QueueSummary sums up the newest day not after date that has rows; not_found when there is none.
+	QueueSummary(ctx context.Context, date functions.Date) (retention.QueueSummary, error)
+
+	// AppendRun appends a row to ops_runs_log; it can be read back at once.
+	AppendRun(ctx context.Context, run retention.Run) error
+	// Runs reads the newest row of each run (by created_at; of equal times the one that is not "running"), newest run
+	// first (run_timestamp, then run_id, descending).
+	Runs(ctx context.Context, query RunQuery) ([]retention.Run, error)
+
+	// Close lets go of the engine. The warehouse is not usable after it.
+	Close() error
+}
+
+// RunQuery narrows Runs; empty fields narrow nothing.
+type RunQuery struct {
+	RunID          string
+	AlertDate      *functions.Date
+	IdempotencyKey string
+	Limit          int // 0 means 1000
+}

@@ -1,0 +1,111 @@
+package functions
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// Hints tell a client what a call does to the world. All four are always stated: unset ones read as destructive and
+// open-world.
+type Hints struct {
+	ReadOnly    bool `json:"readOnlyHint"`    // it changes nothing
+	Destructive bool `json:"destructiveHint"` // it may do what cannot be undone
+	Idempotent  bool `json:"idempotentHint"`  // calling again with the same input changes nothing more
+	OpenWorld   bool `json:"openWorldHint"`   // it reaches systems outside the house
+}
+
+// Tool is what a caller must know of one tool.
+type Tool struct {
+	Name        string        // snake_case: the path, the MCP name and the folder
+	EntryPoint  string        // the name under which the Cloud Function is registered
+	Title       string        // for a person
+	Description string        // when to use it, when not, and what it changes in the world
+	Hints       Hints         // what a call does to the world
+	Scope       Scope         // what a caller needs; a dry run always needs only ScopeRead
+	Timeout     time.Duration // the call's own deadline; a caller should wait a little longer
+
+	input, output func() *jsonschema.Schema
+}
+
+// InputSchema is the JSON Schema (2020-12) of the tool's input.
+func (t *Tool) InputSchema() *jsonschema.Schema { return t.input() }
+
+// OutputSchema is the JSON Schema (2020-12) of the tool's output.
+func (t *Tool) OutputSchema() *jsonschema.Schema { return t.output() }
+
+// Tools lists the six tools in the order of the work (§8.2).
+var Tools = []*Tool{
+	GetAlertDecision, GetOperationalContext, BuildPriorityQueue, GenerateBrief, ExportAudience, TriggerPlaybook,
+}
+
+// ToolNamed finds a tool by its name.
+func ToolNamed(name string) (*Tool, bool) {
+	for _, tool := range Tools {
+		if tool.Name == name {
+			return tool, true
+		}
+	}
+	return nil, false
+}
+
+// Input is what every tool's input can do besides being decoded.
+type Input interface {
+	// Check reports an invalid_argument error that names the valid values.
+	Check() error
+	// IsDryRun tells whether the call only shows what would happen; then ScopeRead is enough.
+	IsDryRun() bool
+}
+
+// define completes a tool with the schemas of its types, made when first asked for: a function must not pay for them
+// when it starts.
+func define[In Input, Out any](tool Tool) *Tool {
+	tool.input = sync.OnceValue(func() *jsonschema.Schema { return schemaOf[In](inputDefaults) })
+	tool.output = sync.OnceValue(func() *jsonschema.Schema { return schemaOf[Out](nil) })
+	return &tool
+}
+
+// inputDefaults are the values that a field left out of an input stands for.
+var inputDefaults = map[string]string{
+	"format": quoted(Formats[0]), "destination": quoted(Targets[0]), "limit": fmt.Sprint(DefaultLimit),
+	"dry_run": "false", "resend": "false",
+}
+
+func quoted[W ~string](word W) string { return `"` + string(word) + `"` }
+
+// schemaOf reflects a type into a schema. The types are ours, so a type that has no schema is a fault of the program.
+func schemaOf[T any](defaults map[string]string) *jsonschema.Schema {
+	schema, err := jsonschema.For[T](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
+		reflect.TypeFor[Date]():     {Type: "string", Format: "date", Pattern: `^\d{4}-\d{2}-\d{2}$`},
+		reflect.TypeFor[DateRef]():  {Type: "string", Pattern: `^(\d{4}-\d{2}-\d{2}|latest)$`},
+		reflect.TypeFor[Money]():    {Type: "number"},
+		reflect.TypeFor[Severity](): words(Severities), reflect.TypeFor[Status](): words(Statuses),
+		reflect.TypeFor[Risk](): words(Risks), reflect.TypeFor[Tier](): words(Tiers),
+		reflect.TypeFor[Phase](): words(Phases), reflect.TypeFor[Format](): words(Formats),
+		reflect.TypeFor[Target](): words(Targets), reflect.TypeFor[RunStatus](): words(RunStatuses),
+		reflect.TypeFor[DeliveryState]():   words(DeliveryStates),
+		reflect.TypeFor[Verdict]():         words(Verdicts),
+		reflect.TypeFor[json.RawMessage](): {},
+	}})
+	if err != nil {
+		panic(fmt.Sprintf("schema of %v: %v", reflect.TypeFor[T](), err))
+	}
+	for name, value := range defaults {
+		if property, has := schema.Properties[name]; has {
+			property.Default = json.RawMessage(value)
+		}
+	}
+	return schema
+}
+
+func words[W ~string](valid []W) *jsonschema.Schema {
+	schema := &jsonschema.Schema{Type: "string"}
+	for _, word := range valid {
+		schema.Enum = append(schema.Enum, string(word))
+	}
+	return schema
+}
