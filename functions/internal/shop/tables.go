@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// A statement runs in the shop's own connection pool or in a transaction of it.
-type statement interface {
+// An execer is the shop's connection pool or a transaction of it.
+type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
@@ -62,7 +62,7 @@ var detectionTables = []detectionTable{
 }
 
 // createTables makes the tables of the shop where they are not there yet: the orders and those of the detection.
-func createTables(ctx context.Context, db statement) error {
+func createTables(ctx context.Context, db execer) error {
 	if _, err := db.ExecContext(ctx, ordersTable); err != nil {
 		return fmt.Errorf("create shop_orders: %w", err)
 	}
