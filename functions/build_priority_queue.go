@@ -3,6 +3,7 @@ package functions
 import (
 	"strings"
 	"time"
+	"unicode"
 )
 
 // BuildPriorityQueue sorts customers into P1, P2 and P3 and stores the queue of the day (§8.2, tool 3).
@@ -44,9 +45,11 @@ func (o *Override) check() error {
 	if o == nil {
 		return nil
 	}
-	if strings.TrimSpace(o.By) == "" || strings.TrimSpace(o.Why) == "" || len(o.By) > maxOverrideText || len(o.Why) > maxOverrideText {
-		return Errorf(InvalidArgument, "override needs a person and a reason").
-			WithHint(`write {"by": "name", "why": "reason"}, each at most 200 bytes`)
+	for _, text := range []string{o.By, o.Why} {
+		if strings.TrimSpace(text) == "" || len(text) > maxOverrideText || strings.ContainsFunc(text, unicode.IsControl) {
+			return Errorf(InvalidArgument, "override needs a person and a reason").
+				WithHint(`write {"by": "name", "why": "reason"}, each one line of at most 200 bytes`)
+		}
 	}
 	return nil
 }

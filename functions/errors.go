@@ -72,8 +72,7 @@ type Error struct {
 	cause  error
 }
 
-// Errorf makes an Error whose detail is for the caller. A %w cause is kept for the log: its text is not part of the
-// detail, so do not rely on it being shown.
+// Errorf makes an Error whose whole text is for the caller: keep causes out of it and give them with WithCause.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
@@ -100,13 +99,17 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // CodeOf is the code of an error: that of the outermost *Error in its chain, deadline_exceeded for an expired
-// deadline, unavailable for a cancelled context, and internal for everything else. It is empty for nil.
+// deadline, unavailable for a cancelled context, and internal for everything else, an *Error with a code outside the
+// list included. It is empty for nil.
 func CodeOf(err error) Code {
 	var coded *Error
 	switch {
 	case err == nil:
 		return ""
 	case errors.As(err, &coded):
+		if _, known := codes[coded.Code]; !known {
+			return Internal // a word that is no code must not carry its text out of the house
+		}
 		return coded.Code
 	case errors.Is(err, context.DeadlineExceeded):
 		return DeadlineExceeded

@@ -3,6 +3,7 @@ package functions
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 
 	"github.com/shopspring/decimal"
 )
@@ -11,8 +12,14 @@ import (
 // a float on the way from the warehouse to a file or an answer. The zero value is 0.
 type Money struct{ decimal.Decimal }
 
+// plainAmount leaves out exponents: "1e999999999" is a short text and a number of a gigabyte.
+var plainAmount = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
+
 // ParseMoney reads an amount such as "3847.10". It returns an error for anything but a plain decimal number.
 func ParseMoney(text string) (Money, error) {
+	if !plainAmount.MatchString(text) {
+		return Money{}, fmt.Errorf("read amount %q: not a plain decimal number", text)
+	}
 	d, err := decimal.NewFromString(text)
 	if err != nil {
 		return Money{}, fmt.Errorf("read amount %q: %w", text, err)

@@ -3,7 +3,9 @@ package functions
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,8 +66,8 @@ type Input interface {
 // define completes a tool with the schemas of its types, made when first asked for: a function must not pay for them
 // when it starts.
 func define[In Input, Out any](tool Tool) *Tool {
-	tool.input = sync.OnceValue(func() *jsonschema.Schema { return schemaOf[In](inputDefaults) })
-	tool.output = sync.OnceValue(func() *jsonschema.Schema { return schemaOf[Out](nil) })
+	tool.input = sync.OnceValue(func() *jsonschema.Schema { return inputSchemaOf[In]() })
+	tool.output = sync.OnceValue(func() *jsonschema.Schema { return schemaOf[Out]() })
 	return &tool
 }
 
@@ -75,10 +77,30 @@ var inputDefaults = map[string]string{
 	"dry_run": "false", "resend": "false",
 }
 
+// inputSchemaOf adds to the schema of an input what its type cannot say: defaults, the bounds of limit, and that a
+// text which is there is not empty.
+func inputSchemaOf[In Input]() *jsonschema.Schema {
+	schema := schemaOf[In]()
+	for name, value := range inputDefaults {
+		if property, has := schema.Properties[name]; has {
+			property.Default = json.RawMessage(value)
+		}
+	}
+	if limit, has := schema.Properties["limit"]; has {
+		limit.Minimum, limit.Maximum = new(1.0), new(float64(MaxLimit))
+	}
+	for property := range schemasIn(schema) {
+		if property.Type == "string" && property.Enum == nil && property.Pattern == "" {
+			property.MinLength = new(1)
+		}
+	}
+	return schema
+}
+
 func quoted[W ~string](word W) string { return `"` + string(word) + `"` }
 
 // schemaOf reflects a type into a schema. The types are ours, so a type that has no schema is a fault of the program.
-func schemaOf[T any](defaults map[string]string) *jsonschema.Schema {
+func schemaOf[T any]() *jsonschema.Schema {
 	schema, err := jsonschema.For[T](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[Date]():     {Type: "string", Format: "date", Pattern: `^\d{4}-\d{2}-\d{2}$`},
 		reflect.TypeFor[DateRef]():  {Type: "string", Pattern: `^(\d{4}-\d{2}-\d{2}|latest)$`},
@@ -89,17 +111,41 @@ func schemaOf[T any](defaults map[string]string) *jsonschema.Schema {
 		reflect.TypeFor[Target](): words(Targets), reflect.TypeFor[RunStatus](): words(RunStatuses),
 		reflect.TypeFor[DeliveryState]():   words(DeliveryStates),
 		reflect.TypeFor[Verdict]():         words(Verdicts),
-		reflect.TypeFor[json.RawMessage](): {},
+		reflect.TypeFor[json.RawMessage](): {Type: "array"},
 	}})
 	if err != nil {
 		panic(fmt.Sprintf("schema of %v: %v", reflect.TypeFor[T](), err))
 	}
-	for name, value := range defaults {
-		if property, has := schema.Properties[name]; has {
-			property.Default = json.RawMessage(value)
+	for part := range schemasIn(schema) {
+		if slices.Contains(part.Types, "array") {
+			part.Type, part.Types = "array", nil // an empty list is [], see Marshal
+		}
+		for name, property := range part.Properties {
+			if len(property.Types) == 2 && !slices.Contains(part.Required, name) {
+				property.Type, property.Types = property.Types[1], nil // what may be left out is never null
+			}
 		}
 	}
 	return schema
+}
+
+// schemasIn goes through a schema and every schema inside it.
+func schemasIn(schema *jsonschema.Schema) iter.Seq[*jsonschema.Schema] {
+	return func(yield func(*jsonschema.Schema) bool) {
+		var visit func(*jsonschema.Schema) bool
+		visit = func(part *jsonschema.Schema) bool {
+			if !yield(part) {
+				return false
+			}
+			for _, property := range part.Properties {
+				if !visit(property) {
+					return false
+				}
+			}
+			return part.Items == nil || visit(part.Items)
+		}
+		visit(schema)
+	}
 }
 
 func words[W ~string](valid []W) *jsonschema.Schema {
