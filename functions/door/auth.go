@@ -1,0 +1,229 @@
+package door
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/retentionops/retentionops/functions"
+)
+
+// Mode is how a function knows its callers. There is no default: without a mode the door is closed.
+type Mode string
+
+// The modes.
+const (
+	ModeIAM   Mode = "iam"   // the platform has verified the caller and let in only whom it should
+	ModeKey   Mode = "key"   // X-API-Key, compared with the sums of the known keys
+	ModeLocal Mode = "local" // a laptop: loopback only, and no foreign web page
+)
+
+const (
+	modesHint = "set RETENTIONOPS_AUTH to iam (the platform verifies the caller), key (X-API-Key) or local (loopback only)"
+	keysHint  = "write name:scope[+scope]:sha256hex, several separated by commas; scopes: read, act; the sum has 64 hex digits"
+)
+
+// caller is who knocked, and what it may do.
+type caller struct {
+	name   string
+	scopes []functions.Scope
+}
+
+// may tells whether the caller may make this call.
+func (c caller) may(tool *functions.Tool, dryRun bool) error {
+	needed := tool.Scope
+	if dryRun {
+		needed = functions.ScopeRead
+	}
+	if slices.Contains(c.scopes, needed) {
+		return nil
+	}
+	return functions.Errorf(functions.PermissionDenied, "%s needs the scope %s", tool.Name, needed).
+		WithHint("ask the operator for a key with that scope")
+}
+
+// admit finds out who the caller is. Its errors tell a stranger nothing.
+func (d *Door) admit(r *http.Request) (caller, error) {
+	switch {
+	case d.closed != nil:
+		refusal := *d.closed // a copy: an error value is one request's
+		return caller{}, &refusal
+	case d.config.Auth == ModeKey:
+		return d.admitKey(r)
+	case d.config.Auth == ModeLocal:
+		return admitLocal(r)
+	default:
+		return caller{name: platformAccount(r), scopes: functions.Scopes}, nil
+	}
+}
+
+// credential is one accepted key, of which only the sum is known here.
+type credential struct {
+	caller
+	sum [sha256.Size]byte
+}
+
+var soundName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// parseKeys reads RETENTIONOPS_API_KEYS. Its errors quote nothing of the text, as somebody may have put a key there.
+func parseKeys(text string) ([]credential, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, errors.New("RETENTIONOPS_API_KEYS names no key")
+	}
+	var keys []credential
+	for i, entry := range strings.Split(text, ",") {
+		one, err := parseKey(strings.TrimSpace(entry))
+		if err != nil {
+			return nil, fmt.Errorf("entry %d of RETENTIONOPS_API_KEYS: %w", i+1, err)
+		}
+		if slices.ContainsFunc(keys, func(known credential) bool { return known.sum == one.sum }) {
+			return nil, fmt.Errorf("entry %d of RETENTIONOPS_API_KEYS: the sum is there twice", i+1)
+		}
+		keys = append(keys, one)
+	}
+	return keys, nil
+}
+
+func parseKey(entry string) (credential, error) {
+	// From both ends: a full scope holds a colon of its own.
+	name, rest, _ := strings.Cut(entry, ":")
+	cut := strings.LastIndexByte(rest, ':')
+	if cut < 0 {
+		return credential{}, errors.New("it has not three parts")
+	}
+	one := credential{caller: caller{name: name}}
+	if !soundName.MatchString(name) {
+		return credential{}, errors.New("the name is not of 1 to 64 letters, digits, dots, hyphens and underscores")
+	}
+	for word := range strings.SplitSeq(rest[:cut], "+") {
+		scope := functions.Scope("retention:" + strings.TrimPrefix(word, "retention:"))
+		if !slices.Contains(functions.Scopes, scope) {
+			return credential{}, errors.New("a scope is neither read nor act")
+		}
+		one.scopes = append(one.scopes, scope)
+	}
+	sum, err := hex.DecodeString(rest[cut+1:])
+	if err != nil || len(sum) != sha256.Size {
+		return credential{}, errors.New("the sum has not 64 hex digits")
+	}
+	one.sum = [sha256.Size]byte(sum)
+	if one.sum == sha256.Sum256(nil) {
+		return credential{}, errors.New("the sum is that of an empty key")
+	}
+	return one, nil
+}
+
+// admitKey compares with every key and stops at none, so that the time it takes tells nothing.
+func (d *Door) admitKey(r *http.Request) (caller, error) {
+	presented := r.Header.Values("X-API-Key")
+	found := -1
+	if len(presented) == 1 && presented[0] != "" {
+		sum := sha256.Sum256([]byte(presented[0]))
+		for i := range d.keys {
+			match := subtle.ConstantTimeCompare(sum[:], d.keys[i].sum[:])
+			found = subtle.ConstantTimeSelect(match, i, found)
+		}
+	}
+	if found < 0 {
+		return caller{}, functions.Errorf(functions.Unauthenticated, "")
+	}
+	return d.keys[found].caller, nil
+}
+
+// admitLocal lets in programs of this machine. A web page in its browser is none of them, and neither is whoever
+// comes through a tunnel or a proxy that ends here.
+func admitLocal(r *http.Request) (caller, error) {
+	refuse := func(why string) (caller, error) {
+		return caller{}, functions.Errorf(functions.PermissionDenied, "this function answers only programs of this machine: %s", why).
+			WithHint("call it at http://localhost or http://127.0.0.1, not through a proxy or from a web page")
+	}
+	if !loopbackHost(r.Host) {
+		return refuse("the Host is not loopback")
+	}
+	local, connected := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if connected && !loopbackAddr(local.String()) {
+		return refuse("the server listens beyond loopback")
+	}
+	// Without a connection at all the request was made inside this process.
+	if (connected || r.RemoteAddr != "") && !loopbackAddr(r.RemoteAddr) {
+		return refuse("the caller is on another machine")
+	}
+	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"} {
+		if len(r.Header.Values(name)) > 0 {
+			return refuse("the request came through a proxy")
+		}
+	}
+	for _, origin := range r.Header.Values("Origin") {
+		if origin != "http://"+r.Host {
+			return refuse("the Origin is foreign")
+		}
+	}
+	for _, site := range r.Header.Values("Sec-Fetch-Site") {
+		if site != "same-origin" && site != "none" {
+			return refuse("the Sec-Fetch-Site is foreign")
+		}
+	}
+	return caller{name: "local", scopes: functions.Scopes}, nil
+}
+
+// loopbackHost reads a Host header: localhost or a loopback address, with or without a port.
+func loopbackHost(host string) bool {
+	name := host
+	if at := strings.LastIndexByte(host, ':'); at >= 0 && !strings.HasSuffix(host, "]") {
+		if _, err := strconv.ParseUint(host[at+1:], 10, 16); err != nil {
+			return false
+		}
+		name = host[:at]
+	}
+	if strings.HasPrefix(name, "[") != strings.HasSuffix(name, "]") {
+		return false
+	}
+	bare := strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(bare)
+	return err == nil && addr.Zone() == "" && addr.Unmap().IsLoopback() && (bare != name) == addr.Is6()
+}
+
+func loopbackAddr(text string) bool {
+	addr, err := netip.ParseAddrPort(text)
+	return err == nil && addr.Addr().Unmap().IsLoopback()
+}
+
+// platformAccount names the account that the platform has let in: the email of its identity token. The platform has
+// verified the token and removed its signature, so this is a name for the log and no proof of anything.
+func platformAccount(r *http.Request) string {
+	const nobody = "iam"
+	for _, header := range []string{"X-Serverless-Authorization", "Authorization"} {
+		scheme, token, _ := strings.Cut(r.Header.Get(header), " ")
+		parts := strings.Split(token, ".")
+		if !strings.EqualFold(scheme, "bearer") || len(parts) != 3 {
+			continue
+		}
+		payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+		if err != nil {
+			continue
+		}
+		var claims struct {
+			Email string `json:"email"`
+		}
+		if json.Unmarshal(payload, &claims) == nil && soundEmail.MatchString(claims.Email) {
+			return claims.Email
+		}
+	}
+	return nobody
+}
+
+var soundEmail = regexp.MustCompile(`^[A-Za-z0-9._%+@-]{1,128}$`)

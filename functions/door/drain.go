@@ -1,0 +1,95 @@
+package door
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The platform ends the process ten seconds after SIGTERM.
+var (
+	drainPatience = 6 * time.Second        // until calls under way are asked to end, so that they can still log it
+	drainLimit    = 9 * time.Second        // until the process ends whatever is under way
+	drainFlush    = 200 * time.Millisecond // for the server to send the end of the last answer
+)
+
+// drainer knows the requests under way in this process.
+type drainer struct {
+	once     sync.Once
+	mu       sync.Mutex
+	inFlight int
+	idle     chan struct{} // closed when nothing is under way; new while something is
+	stop     context.Context
+	cancel   context.CancelFunc
+}
+
+// process is the one drainer: a signal is the whole process's, and so are all its functions.
+var process drainer
+
+// Drained lets the requests under way end when the platform stops the process, which then exits with 0. It is for the
+// functions framework, whose server has no shutdown of its own.
+func Drained(next http.Handler) http.Handler {
+	process.once.Do(process.watch)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		process.enter()
+		defer process.leave()
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(process.stop, cancel)()
+		next.ServeHTTP(w, r.WithContext(ctx))
+		_ = http.NewResponseController(w).Flush() // before it counts as ended; not every writer can
+	})
+}
+
+func (d *drainer) watch() {
+	d.stop, d.cancel = context.WithCancel(context.Background())
+	d.idle = make(chan struct{})
+	close(d.idle)
+	terminate := make(chan os.Signal, 1)
+	signal.Notify(terminate, syscall.SIGTERM)
+	go func() {
+		<-terminate
+		d.drain()
+		os.Exit(0)
+	}()
+}
+
+func (d *drainer) enter() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inFlight == 0 {
+		d.idle = make(chan struct{})
+	}
+	d.inFlight++
+}
+
+func (d *drainer) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inFlight--; d.inFlight == 0 {
+		close(d.idle)
+	}
+}
+
+// drain waits until nothing is under way, asks what lasts too long to end, and gives up at the limit.
+func (d *drainer) drain() {
+	patience, limit := time.NewTimer(drainPatience), time.NewTimer(drainLimit)
+	for {
+		d.mu.Lock()
+		idle := d.idle
+		d.mu.Unlock()
+		select {
+		case <-idle:
+			time.Sleep(drainFlush)
+			return
+		case <-patience.C:
+			d.cancel()
+		case <-limit.C:
+			return
+		}
+	}
+}
