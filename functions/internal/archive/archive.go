@@ -18,7 +18,8 @@ var ErrExists = errors.New("already in the archive")
 var ErrNotFound = errors.New("not in the archive")
 
 // Archive keeps small documents by name. Names are relative paths of letters, digits, "-", "_", "." and "/", with no
-// empty, "." or ".." part; others are invalid_argument. A document is there whole or not at all, also after a crash.
+// empty, "." or ".." part; others are invalid_argument (CheckName). No name may be the folder of another: a driver that
+// cannot hold both answers failed_precondition. A document is there whole or not at all, also after a crash.
 // Faults that pass are unavailable; all errors but the two above are *functions.Error.
 type Archive interface {
 	// PutIfAbsent keeps the document unless the name is taken; of many at once exactly one succeeds, the others get

@@ -38,7 +38,8 @@ type Audience struct {
 	CSV     io.WriterTo // the same as a CSV file
 }
 
-// Destination takes audiences. Names are predictable: folder, date and tier, so that a brief can link to them.
+// Destination takes audiences. Names are predictable: folder, date and tier, so that a brief can link to them. A folder
+// that is no plain word, a day that does not exist and an unknown tier are invalid_argument (CheckPlace).
 // Faults that pass are unavailable; all errors are *functions.Error.
 type Destination interface {
 	// Deliver writes the audience whole, in place of an earlier one of the same folder, date and tier, and answers its
