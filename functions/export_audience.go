@@ -56,6 +56,7 @@ type ExportAudienceOutput struct {
 	LeftOut       []LeftOut `json:"left_out" jsonschema:"rows kept out of the file, and why"`
 	CSVURL        string    `json:"csv_url,omitempty" jsonschema:"where the CSV lies"`
 	GSheetURL     string    `json:"gsheet_url,omitempty" jsonschema:"where the sheet lies"`
+	Notes         []string  `json:"notes,omitempty" jsonschema:"what went otherwise than asked, such as a file that stands in for a sheet"`
 	Columns       []string  `json:"columns"`
 	DryRun        bool      `json:"dry_run"`
 	Digest        string    `json:"digest" jsonschema:"stands for exactly these rows, rules and destinations"`

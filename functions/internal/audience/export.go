@@ -1,0 +1,168 @@
+package audience
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/destination"
+	"github.com/retentionops/retentionops/functions/internal/retention"
+)
+
+// Queue is the stored queue that an export reads.
+type Queue interface {
+	// Queue visits a tier of the day by score; a day without rows visits nothing.
+	Queue(ctx context.Context, date functions.Date, tier functions.Tier, visit func(retention.QueueRow) error) error
+	// QueueSummary sums up the newest day not after date that has rows; not_found when there is none.
+	QueueSummary(ctx context.Context, date functions.Date) (retention.QueueSummary, error)
+}
+
+// defaultDeadline bounds one delivery when an Exporter names no other.
+const defaultDeadline = 20 * time.Second
+
+// Exporter writes a tier of a day's queue to where audiences go.
+type Exporter struct {
+	Warehouse Queue
+	// CSV and Sheets open the destinations. Sheets is nil, or answers nil or an error, where no spreadsheet is configured.
+	CSV, Sheets func(ctx context.Context) (destination.Destination, error)
+	Settings    Settings
+	Logger      *slog.Logger  // told of a sheet that a file stood in for; nil: nobody is
+	Deadline    time.Duration // for one delivery; 0 means 20 s
+}
+
+// Export reads the tier and delivers it. failed_precondition: the day has no queue, the spreadsheet is not configured,
+// or the digest is not the one expected. When both were asked for and the sheet cannot be written, the file stands in
+// and the notes say so.
+func (e *Exporter) Export(
+	ctx context.Context, date functions.Date, in functions.ExportAudienceInput, folder string,
+) (functions.ExportAudienceOutput, error) {
+	var none functions.ExportAudienceOutput
+	if err := in.Check(); err != nil {
+		return none, err
+	}
+	if err := destination.CheckPlace(folder, date, in.Tier); err != nil {
+		return none, err
+	}
+	target := in.Destination
+	if target == "" {
+		target = functions.Targets[0]
+	}
+	collected, version, err := e.read(ctx, date, in)
+	if err != nil {
+		return none, err
+	}
+	audience, report := collected.audience(date, in.Tier, folder, e.Settings), collected.report()
+	out := functions.ExportAudienceOutput{
+		Date: date, Tier: in.Tier, RowsExported: report.Exported, RowsAvailable: report.Available,
+		Truncated: report.Truncated, LeftOut: report.LeftOut, Columns: Columns(), DryRun: in.DryRun,
+		Digest: Digest(audience, version, target, e.Settings), RulesVersion: version,
+	}
+	if in.ExpectDigest != "" && in.ExpectDigest != out.Digest {
+		return none, functions.Errorf(functions.FailedPrecondition, "the audience is not the one of the digest that was expected").
+			WithHint("rows, rules or settings have changed since: look at a new dry_run and send its digest")
+	}
+	return e.deliver(ctx, audience, target, out)
+}
+
+// read gathers the tier. A day whose queue has no row in the tier is an empty audience; a day without a queue is a fault.
+func (e *Exporter) read(
+	ctx context.Context, date functions.Date, in functions.ExportAudienceInput,
+) (*collector, string, error) {
+	c := &collector{limit: functions.DefaultLimit}
+	if in.Limit != nil {
+		c.limit = *in.Limit
+	}
+	err := e.Warehouse.Queue(ctx, date, in.Tier, func(row retention.QueueRow) error {
+		c.add(&row)
+		return nil
+	})
+	if err != nil || c.available > 0 {
+		return c, c.version, err
+	}
+	summary, err := e.Warehouse.QueueSummary(ctx, date)
+	switch {
+	case functions.CodeOf(err) == functions.NotFound:
+		return nil, "", functions.Errorf(functions.FailedPrecondition, "there is no queue of %s", date).
+			WithHint("build it first with build_priority_queue").WithCause(err)
+	case err != nil:
+		return nil, "", err
+	case summary.Date != date:
+		return nil, "", functions.Errorf(functions.FailedPrecondition, "there is no queue of %s; the newest before it is of %s", date, summary.Date).
+			WithHint("build it first with build_priority_queue, or export the day that is there")
+	}
+	return c, summary.RulesVersion, nil
+}
+
+// deliver writes the audience to its targets, or with a dry run only looks whether it could.
+func (e *Exporter) deliver(
+	ctx context.Context, audience destination.Audience, target functions.Target, out functions.ExportAudienceOutput,
+) (functions.ExportAudienceOutput, error) {
+	var none functions.ExportAudienceOutput
+	// The file goes first: a sheet that hangs until the deadline must not cost the file that is to stand in for it.
+	if target != functions.TargetGSheet {
+		link, err := e.deliverTo(ctx, audience, e.CSV, csvMissing, out.DryRun)
+		if err != nil {
+			return none, err
+		}
+		out.CSVURL = link
+	}
+	if target == functions.TargetCSV {
+		return out, nil
+	}
+	link, err := e.deliverTo(ctx, audience, e.Sheets, sheetMissing, out.DryRun)
+	switch {
+	case err == nil:
+		out.GSheetURL = link
+	case target == functions.TargetGSheet:
+		return none, err
+	case ctx.Err() != nil && !out.DryRun: // the caller has gone; nobody reads a note
+		return none, err
+	default:
+		out.Notes = append(out.Notes, standIn(err))
+		if e.Logger != nil {
+			e.Logger.WarnContext(ctx, "the CSV file stands in for a sheet", "tier", string(audience.Tier), "error", err.Error())
+		}
+	}
+	return out, nil
+}
+
+// standIn says that the file stands in for the sheet, and why, as far as a caller may know.
+func standIn(err error) string {
+	note := "the sheet could not be written; the CSV file stands in for it"
+	if problem := functions.ProblemOf(err, ""); problem.Code != functions.Internal && problem.Detail != "" {
+		note += ": " + problem.Detail
+	}
+	return note
+}
+
+// What is said when a destination is asked for that is not configured.
+var (
+	csvMissing   = [2]string{"no directory for CSV files is configured", "set RETENTIONOPS_EXPORTS, such as file:///srv/exports"}
+	sheetMissing = [2]string{"no spreadsheet is configured", "set RETENTIONOPS_SHEETS to sheets://SPREADSHEET_ID, or export to csv"}
+)
+
+func (e *Exporter) deliverTo(
+	ctx context.Context, audience destination.Audience, open func(context.Context) (destination.Destination, error),
+	missing [2]string, dryRun bool,
+) (link string, err error) {
+	deadline := e.Deadline
+	if deadline == 0 {
+		deadline = defaultDeadline
+	}
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	var to destination.Destination
+	if open != nil {
+		if to, err = open(ctx); err != nil {
+			return "", err
+		}
+	}
+	if to == nil {
+		return "", functions.Errorf(functions.FailedPrecondition, "%s", missing[0]).WithHint(missing[1])
+	}
+	if dryRun {
+		return "", nil
+	}
+	return to.Deliver(ctx, audience)
+}
