@@ -1,0 +1,170 @@
+// Package runlog keeps the audit log of playbook runs: a row when a run begins and one when it ends, never lost. A row
+// that the warehouse does not take goes whole to the structured log and to the archive, from where a later run writes
+// it under its original time.
+//
+// It is not the program's log, and it never changes a row: the newest row of a run is its state.
+package runlog
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/archive"
+	"github.com/retentionops/retentionops/functions/internal/retention"
+	"github.com/retentionops/retentionops/functions/internal/warehouse"
+)
+
+// Rows is the table of the log.
+type Rows interface {
+	// AppendRun appends a row; any error means that the row may not be there.
+	AppendRun(ctx context.Context, run retention.Run) error
+	// Runs reads the newest row of each run, newest run first.
+	Runs(ctx context.Context, query warehouse.RunQuery) ([]retention.Run, error)
+}
+
+// Deadlines of a Log that names no others.
+const (
+	defaultRowDeadline       = 20 * time.Second // the warehouse's three retries take 14 s
+	defaultReconcileDeadline = 5 * time.Second
+	archiveDeadline          = 5 * time.Second
+)
+
+// Log keeps the runs. It is safe for use by several goroutines.
+type Log struct {
+	Warehouse Rows
+	Archive   archive.Archive
+	Logger    *slog.Logger
+	Now       func() time.Time
+	Longest   time.Duration // a run that has been running for longer is abandoned
+
+	RowDeadline       time.Duration // for one row, whatever the caller's context says; 0 means 20 s
+	ReconcileDeadline time.Duration // for what Begin does for earlier runs; 0 means 5 s
+}
+
+// Begin writes the row of a run that begins, as running, after those of earlier runs that are still to be written. It
+// tells whether the row reached the warehouse; if not, it is kept elsewhere.
+func (l *Log) Begin(ctx context.Context, run retention.Run) (written bool) {
+	early, cancel := context.WithTimeout(ctx, or(l.ReconcileDeadline, defaultReconcileDeadline))
+	if _, err := l.Reconcile(early); err != nil {
+		l.Logger.WarnContext(ctx, "rows of earlier runs are still to be written", "error", err.Error())
+	}
+	cancel()
+	run.Status = functions.RunRunning
+	return l.append(ctx, run)
+}
+
+// Finish writes the row of a run that has ended, also when its context was cancelled. A run that is handed over without
+// an outcome, as after a panic, has failed. It tells whether the row reached the warehouse; if not, it is kept
+// elsewhere.
+func (l *Log) Finish(ctx context.Context, run retention.Run) (written bool) {
+	switch run.Status {
+	case functions.RunSuccess, functions.RunFailed, functions.RunSkipped:
+	case functions.RunRunning, functions.RunAbandoned:
+		fallthrough
+	default:
+		run.Status = functions.RunFailed
+		if run.ErrorMessage == "" {
+			run.ErrorMessage = "internal: the run ended without an outcome"
+		}
+	}
+	return l.append(ctx, run)
+}
+
+// append writes a row, or keeps it for later. A caller who has gone cuts neither short: the row is about them.
+func (l *Log) append(ctx context.Context, run retention.Run) (written bool) {
+	run.CreatedAt = l.Now().UTC().Truncate(time.Microsecond)
+	run.RunTimestamp = run.RunTimestamp.UTC().Truncate(time.Microsecond)
+	ctx = context.WithoutCancel(ctx)
+	bounded, cancel := context.WithTimeout(ctx, or(l.RowDeadline, defaultRowDeadline))
+	defer cancel()
+	err := l.Warehouse.AppendRun(bounded, run)
+	if err == nil {
+		return true
+	}
+	l.spool(ctx, run, err)
+	return false
+}
+
+// Stage keeps the stage that a running run has reached, so that a run that never ends can be told where it stopped.
+func (l *Log) Stage(ctx context.Context, runID, stage string) error {
+	ctx, cancel := context.WithTimeout(ctx, archiveDeadline)
+	defer cancel()
+	return l.Archive.Put(ctx, stageName(runID), []byte(stage))
+}
+
+func stageName(runID string) string { return "runs/" + runID + "/stage" }
+
+// List reads runs, newest first, each in its state. Rows that are still to be written count. A run that has been
+// running for longer than the longest possible one is shown as abandoned, and a running one with the stage it reached.
+func (l *Log) List(ctx context.Context, query warehouse.RunQuery) ([]retention.Run, error) {
+	runs, err := l.Warehouse.Runs(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	runs = merge(runs, l.waiting(ctx), query)
+	for i := range runs {
+		if runs[i].Status == functions.RunRunning {
+			l.look(ctx, &runs[i])
+		}
+	}
+	return runs, nil
+}
+
+// look completes a run that has no end row yet.
+func (l *Log) look(ctx context.Context, run *retention.Run) {
+	if l.Now().Sub(run.RunTimestamp) > l.Longest {
+		run.Status = functions.RunAbandoned
+	}
+	ctx, cancel := context.WithTimeout(ctx, archiveDeadline)
+	defer cancel()
+	stage, err := l.Archive.Get(ctx, stageName(run.RunID))
+	switch {
+	case err == nil:
+		run.Stage = string(stage)
+	case !errors.Is(err, archive.ErrNotFound):
+		l.Logger.WarnContext(ctx, "the stage of a run cannot be read", "run_id", run.RunID, "error", err.Error())
+	}
+}
+
+// Show reads one run; not_found when the log has none of that id.
+func (l *Log) Show(ctx context.Context, runID string) (retention.Run, error) {
+	if runID == "" {
+		return retention.Run{}, functions.Errorf(functions.InvalidArgument, "no run is named").WithHint("give a run_id, as the list of runs shows them")
+	}
+	runs, err := l.List(ctx, warehouse.RunQuery{RunID: runID, Limit: 1})
+	if err != nil {
+		return retention.Run{}, err
+	}
+	if len(runs) == 0 {
+		return retention.Run{}, functions.Errorf(functions.NotFound, "there is no run %q", runID).WithHint("the list of runs names them")
+	}
+	return runs[0], nil
+}
+
+// LastSent reads the newest run whose delivery is confirmed or accepted, nil when there is none: what the next queue is
+// compared with. Runs that sent nothing move no baseline.
+func (l *Log) LastSent(ctx context.Context) (*retention.Run, error) {
+	runs, err := l.List(ctx, warehouse.RunQuery{Limit: sentWithin})
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		if state := runs[i].DeliveryState; state == functions.DeliveryConfirmed || state == functions.DeliveryAccepted {
+			return &runs[i], nil
+		}
+	}
+	return nil, nil //nolint:nilnil // a log in which nothing was sent yet is no fault
+}
+
+// sentWithin is how many runs back the last sent one is looked for: over two years of ten runs a day.
+const sentWithin = 10000
+
+func or(deadline, otherwise time.Duration) time.Duration {
+	if deadline == 0 {
+		return otherwise
+	}
+	return deadline
+}

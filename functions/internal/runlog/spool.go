@@ -1,0 +1,213 @@
+package runlog
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/archive"
+	"github.com/retentionops/retentionops/functions/internal/retention"
+	"github.com/retentionops/retentionops/functions/internal/warehouse"
+)
+
+// Rows that the warehouse did not take lie in the archive under spool/, one document each, and get a second document
+// beside them once they are written: an archive cannot delete, and keeping what happened is its business anyway.
+const (
+	spoolFolder   = "spool/"
+	waitingSuffix = ".json"
+	writtenSuffix = ".done"
+)
+
+// spoolTime sorts as text by time and holds nothing that a name may not.
+const spoolTime = "20060102T150405.000000Z"
+
+// spool keeps a row that the warehouse did not take: first in the structured log, which cannot refuse, then in the
+// archive.
+func (l *Log) spool(ctx context.Context, run retention.Run, cause error) {
+	row, err := json.Marshal(run)
+	if err != nil { // a figure that is no number: the row is kept as far as it can be told
+		l.Logger.ErrorContext(ctx, "a row of the run log was not written and has no JSON form",
+			"run_id", run.RunID, "run_log_row", fmt.Sprintf("%+v", run), "error", errors.Join(cause, err).Error())
+		return
+	}
+	l.Logger.ErrorContext(ctx, "a row of the run log was not written",
+		"run_id", run.RunID, "run_log_row", json.RawMessage(row), "error", cause.Error())
+	ctx, cancel := context.WithTimeout(ctx, archiveDeadline)
+	defer cancel()
+	name := spoolFolder + run.CreatedAt.Format(spoolTime) + "_" + run.RunID + "_" + string(run.Status) + waitingSuffix
+	err = l.Archive.PutIfAbsent(ctx, name, row)
+	if errors.Is(err, archive.ErrExists) {
+		if there, getErr := l.Archive.Get(ctx, name); getErr == nil && bytes.Equal(there, row) {
+			return // the same row, kept twice
+		}
+	}
+	if err != nil {
+		l.Logger.ErrorContext(ctx, "a row of the run log is kept in this log alone", "run_id", run.RunID, "error", err.Error())
+	}
+}
+
+// Reconcile writes the rows that wait in the archive into the warehouse, oldest first and under their original time,
+// and tells how many. It may be repeated and may run twice at once: a row that is there already is not written again,
+// but for one that another process writes in the same moment; the same row twice is still the same state. It ends early
+// when the warehouse is not available; a row that cannot be read or is refused for another reason does not hold up the
+// others.
+func (l *Log) Reconcile(ctx context.Context) (written int, err error) {
+	names, err := l.waitingNames(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var faults []error
+	for _, name := range names {
+		wrote, err := l.reconcile(ctx, name)
+		if wrote {
+			written++
+		}
+		if err == nil {
+			continue
+		}
+		faults = append(faults, fmt.Errorf("write %s: %w", name, err))
+		if passes(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return written, errors.Join(faults...)
+}
+
+// passes tells a fault that would meet the next row as well.
+func passes(err error) bool {
+	code := functions.CodeOf(err)
+	return code == functions.Unavailable || code == functions.DeadlineExceeded
+}
+
+func (l *Log) reconcile(ctx context.Context, name string) (wrote bool, err error) {
+	run, err := l.kept(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	there, err := l.has(ctx, run)
+	if err != nil {
+		return false, err
+	}
+	if !there {
+		if err := l.Warehouse.AppendRun(ctx, run); err != nil {
+			return false, err
+		}
+		l.Logger.InfoContext(ctx, "a row of the run log was written late",
+			"run_id", run.RunID, "status", string(run.Status), "created_at", run.CreatedAt.Format(time.RFC3339Nano))
+	}
+	// The row is marked after it is written: rather the same row twice than none.
+	return !there, l.Archive.Put(ctx, strings.TrimSuffix(name, waitingSuffix)+writtenSuffix, nil)
+}
+
+// has tells whether the row stands in the warehouse as its run's newest: the answer to the first attempt may have been
+// lost. An older row of a run cannot be asked for, and is written.
+func (l *Log) has(ctx context.Context, run retention.Run) (bool, error) {
+	newest, err := l.Warehouse.Runs(ctx, warehouse.RunQuery{RunID: run.RunID, Limit: 1})
+	if err != nil || len(newest) == 0 {
+		return false, err
+	}
+	return newest[0].CreatedAt.Equal(run.CreatedAt) && newest[0].Status == run.Status, nil
+}
+
+func (l *Log) kept(ctx context.Context, name string) (retention.Run, error) {
+	ctx, cancel := context.WithTimeout(ctx, archiveDeadline)
+	defer cancel()
+	var run retention.Run
+	document, err := l.Archive.Get(ctx, name)
+	if err != nil {
+		return run, err
+	}
+	if err := json.Unmarshal(document, &run); err != nil {
+		return run, fmt.Errorf("read row: %w", err)
+	}
+	if run.RunID == "" || run.CreatedAt.IsZero() {
+		return run, errors.New("read row: no run_id or created_at")
+	}
+	return run, nil
+}
+
+// waitingNames names the rows that are still to be written, oldest first.
+func (l *Log) waitingNames(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, archiveDeadline)
+	defer cancel()
+	names, err := l.Archive.List(ctx, spoolFolder)
+	if err != nil {
+		return nil, err
+	}
+	written := map[string]bool{}
+	for _, name := range names {
+		if row, done := strings.CutSuffix(name, writtenSuffix); done {
+			written[row] = true
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		row, waits := strings.CutSuffix(name, waitingSuffix)
+		return !waits || written[row]
+	}), nil
+}
+
+// waiting reads the rows that are still to be written. The log can be read without them, so a fault is only told.
+func (l *Log) waiting(ctx context.Context) []retention.Run {
+	names, err := l.waitingNames(ctx)
+	var runs []retention.Run
+	for _, name := range names {
+		run, readErr := l.kept(ctx, name)
+		if readErr != nil {
+			err = errors.Join(err, fmt.Errorf("read %s: %w", name, readErr))
+			continue
+		}
+		runs = append(runs, run)
+	}
+	if err != nil {
+		l.Logger.WarnContext(ctx, "rows that wait in the archive cannot be read", "error", err.Error())
+	}
+	return runs
+}
+
+// merge lets the waiting rows stand for their runs where they are newer than what the warehouse has.
+func merge(runs, waiting []retention.Run, query warehouse.RunQuery) []retention.Run {
+	changed := false
+	for _, row := range waiting {
+		if !matches(row, query) {
+			continue
+		}
+		at := slices.IndexFunc(runs, func(run retention.Run) bool { return run.RunID == row.RunID })
+		switch {
+		case at < 0:
+			runs = append(runs, row)
+			changed = true
+		case newer(row, runs[at]):
+			runs[at] = row
+		}
+	}
+	if changed {
+		slices.SortFunc(runs, func(a, b retention.Run) int {
+			return cmp.Or(b.RunTimestamp.Compare(a.RunTimestamp), strings.Compare(b.RunID, a.RunID))
+		})
+		if query.Limit > 0 && len(runs) > query.Limit {
+			runs = runs[:query.Limit]
+		}
+	}
+	return runs
+}
+
+// newer orders the rows of one run as the warehouse does: by the time of writing, and of equal times the end wins.
+func newer(a, b retention.Run) bool {
+	if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+		return c > 0
+	}
+	return b.Status == functions.RunRunning && a.Status != functions.RunRunning
+}
+
+func matches(run retention.Run, query warehouse.RunQuery) bool {
+	return (query.RunID == "" || run.RunID == query.RunID) &&
+		(query.IdempotencyKey == "" || run.IdempotencyKey == query.IdempotencyKey) &&
+		(query.AlertDate == nil || run.AlertDate != nil && *run.AlertDate == *query.AlertDate)
+}
