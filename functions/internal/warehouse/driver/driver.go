@@ -15,21 +15,25 @@ import (
 
 // Warehouse reads the four input tables and keeps our two. It is safe for use by several goroutines.
 type Warehouse interface {
-	// AlertOn reads the alert row of a day; not_found when there is none.
+	// AlertOn reads the alert row of a day; not_found when there is none, with the newest date as its hint. Rows of one
+	// day that contradict each other are failed_precondition.
 	AlertOn(ctx context.Context, date functions.Date) (retention.Alert, error)
 	// NewestAlert reads the alert row with the newest date; not_found when alert_logic is empty.
 	NewestAlert(ctx context.Context) (retention.Alert, error)
 
 	// Customers visits every id that stands in any of the three customer tables, in the order of the id, once each,
-	// with the row counts per table; of several rows with one id any one is given. Rows without an id come as one
-	// customer with an empty ID. The newest alert date is read in the same statement and is the as-of date of the
-	// data. An error of visit ends the read and is returned as it is.
+	// with the row counts per table; of several rows with one id each column gives its smallest value, so that reading
+	// twice gives the same. Rows without an id come as one customer with an empty ID. The newest alert date is read in
+	// the same statement and is the as-of date of the data; not_found when alert_logic is empty, with nothing visited.
+	// An error of visit ends the read and is returned as it is.
 	Customers(ctx context.Context, visit func(retention.Customer) error) (asOf functions.Date, err error)
 
 	// ReplaceQueue replaces the day's rows of customer_priority by rows, whole and atomically: a reader sees the old
 	// day or the new one. An empty rows empties the day. Days before expireBefore are removed. It answers how many
-	// rows of the day stood there before. Every row's RunDate must be date, and no id may come twice: else
-	// invalid_argument, and nothing is changed.
+	// rows of the day stood there before. It is invalid_argument, and nothing is changed, when a row's RunDate is not
+	// date, an id comes twice, a score is not a finite number, an amount has more digits than a NUMERIC holds (29
+	// before the point, 9 after it), or date itself is before expireBefore. A zero expireBefore removes nothing; a row
+	// without CreatedAt gets the engine's time.
 	ReplaceQueue(ctx context.Context, date functions.Date, rows []retention.QueueRow, expireBefore functions.Date) (replaced int64, err error)
 	// Queue visits the day's rows, of one tier when tier is not empty, by tier, then score descending, then customer
 	// id (bytewise). A day without rows visits nothing.
@@ -37,10 +41,12 @@ type Warehouse interface {
 	// QueueSummary sums up the newest day not after date that has rows; not_found when there is none.
 	QueueSummary(ctx context.Context, date functions.Date) (retention.QueueSummary, error)
 
-	// AppendRun appends a row to ops_runs_log; it can be read back at once.
+	// AppendRun appends a row to ops_runs_log; it can be read back at once. A row is known by its run_id and status:
+	// when the log has one of that pair, nothing is written, so that an attempt whose answer was lost can be repeated.
+	// Both must be set (invalid_argument); a zero CreatedAt gets the engine's time.
 	AppendRun(ctx context.Context, run retention.Run) error
 	// Runs reads the newest row of each run (by created_at; of equal times the one that is not "running"), newest run
-	// first (run_timestamp, then run_id, descending).
+	// first (run_timestamp, then run_id, descending). The query narrows those newest rows.
 	Runs(ctx context.Context, query RunQuery) ([]retention.Run, error)
 
 	// Close lets go of the engine. The warehouse is not usable after it.
