@@ -1,0 +1,165 @@
+package shop
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/retentionops/retentionops/functions"
+)
+
+// payload is the playbook as the scenario reads it: the fields of §9.1 and ours beside them. What it does not know it
+// leaves alone, and what is missing it fills as §9.2 and §9.3 say.
+type payload struct {
+	Date          string             `json:"date"`
+	Severity      functions.Severity `json:"severity"`
+	BriefMarkdown string             `json:"brief_markdown"`
+	Metrics       struct {
+		Current  *float64 `json:"current_value"`
+		Baseline *float64 `json:"baseline_value"`
+		Delta    *float64 `json:"delta_relative_pct"`
+	} `json:"metrics"`
+	Counts struct {
+		P1 int64 `json:"p1"`
+		P2 int64 `json:"p2"`
+		P3 int64 `json:"p3"`
+	} `json:"priority_counts"`
+	Exports struct {
+		P1 string `json:"p1"`
+		P2 string `json:"p2"`
+		P3 string `json:"p3"`
+	} `json:"export_urls"`
+
+	RunID     string    `json:"run_id"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Slack     struct {
+		Channel string          `json:"channel"`
+		Mention string          `json:"mention"`
+		Text    string          `json:"text"`
+		Blocks  json.RawMessage `json:"blocks"`
+	} `json:"slack"`
+	Ticket struct {
+		Project  string    `json:"project"`
+		Type     string    `json:"type"`
+		Priority string    `json:"priority"`
+		Title    string    `json:"title"`
+		Due      time.Time `json:"due"`
+		Label    string    `json:"label"`
+	} `json:"ticket"`
+}
+
+// fault says why the scenario has no route for the payload; empty when it has one.
+func (p *payload) fault() string {
+	switch {
+	case p.Date == "":
+		return "the playbook names no date"
+	case p.Severity != functions.Warning && p.Severity != functions.Critical:
+		return "the scenario knows WARNING and CRITICAL, not this severity"
+	default:
+		return ""
+	}
+}
+
+// The mentions of Slack by the words of the rules. Only the API's form notifies; a written @channel is plain text.
+const (
+	mentionHere    = "<!here>"
+	mentionChannel = "<!channel>"
+)
+
+// mention is how the message notifies: as the payload says, else the channel for CRITICAL and nobody for WARNING.
+func (p *payload) mention() string {
+	switch {
+	case p.Slack.Mention == "here":
+		return mentionHere
+	case p.Slack.Mention == "channel", p.Slack.Mention == "" && p.Severity == functions.Critical:
+		return mentionChannel
+	default:
+		return ""
+	}
+}
+
+// message is the text of the Slack message with its mention, which is not put twice.
+func (p *payload) message() string {
+	text, mention := either(p.Slack.Text, p.BriefMarkdown), p.mention()
+	if mention != "" && !strings.Contains(text, mention) {
+		return mention + " " + text
+	}
+	return text
+}
+
+// scenario is what the playbook of §9.2 and §9.3 does with the payload, told in lines.
+func (p *payload) scenario(id string, receipt Receipt) []string {
+	lines := []string{
+		fmt.Sprintf("%s playbook for %s (%s)%s", p.Severity, p.Date, id, p.metricsNote()),
+		fmt.Sprintf("would post to Slack %s, notifying %s%s, ts %s:",
+			either(p.Slack.Channel, "#retention-alerts"), either(p.mention(), "nobody"), p.blocksNote(), receipt.SlackMessageTS),
+	}
+	for line := range splitLines(clip(p.message(), slackTextLimit)) {
+		lines = append(lines, "  | "+line)
+	}
+	priority := "High"
+	if p.Severity == functions.Critical {
+		priority = "Highest"
+	}
+	lines = append(lines, fmt.Sprintf("would open Jira %s in %s: %s, priority %s, %q%s%s", receipt.TicketID,
+		either(p.Ticket.Project, "RETENTION"), either(p.Ticket.Type, "Task"), either(p.Ticket.Priority, priority),
+		either(p.Ticket.Title, fmt.Sprintf("Retention Alert %s - %s", p.Severity, p.Date)),
+		timeNote(", due ", p.Ticket.Due), textNote(", label ", p.Ticket.Label)))
+	for _, tier := range []struct {
+		name  functions.Tier
+		count int64
+		link  string
+	}{
+		{functions.P1, p.Counts.P1, p.Exports.P1},
+		{functions.P2, p.Counts.P2, p.Exports.P2},
+		{functions.P3, p.Counts.P3, p.Exports.P3},
+	} {
+		lines = append(lines, fmt.Sprintf("audience %s: %d customers%s", tier.name, tier.count,
+			textNote(", ", either(tier.link, "not exported"))))
+	}
+	return append(lines, "receipt done: Slack "+receipt.SlackMessageTS+", ticket "+receipt.TicketID)
+}
+
+func (p *payload) metricsNote() string {
+	note := ""
+	if p.Metrics.Current != nil {
+		note = fmt.Sprintf(": AT_RISK %.2f %%", *p.Metrics.Current)
+		if p.Metrics.Baseline != nil {
+			note += fmt.Sprintf(" against %.2f %%", *p.Metrics.Baseline)
+		}
+		if p.Metrics.Delta != nil {
+			note += fmt.Sprintf(", %+.2f %%", *p.Metrics.Delta)
+		}
+	}
+	return note
+}
+
+func (p *payload) blocksNote() string {
+	var blocks []json.RawMessage
+	if json.Unmarshal(p.Slack.Blocks, &blocks) != nil || len(blocks) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d blocks with this text", len(blocks))
+}
+
+func either(text, fallback string) string {
+	if text == "" {
+		return fallback
+	}
+	return text
+}
+
+func textNote(label, text string) string {
+	if text == "" {
+		return ""
+	}
+	return label + text
+}
+
+func timeNote(label string, at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return label + at.Format(time.RFC3339)
+}
