@@ -1,0 +1,201 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/retentionops/retentionops/functions"
+)
+
+func TestInputsThatAreSound(t *testing.T) {
+	t.Parallel()
+	person := &functions.Override{By: "Ada", Why: "known migration"}
+	tests := []struct {
+		name   string
+		input  functions.Input
+		dryRun bool
+	}{
+		{"no date is today", functions.GetAlertDecisionInput{}, false},
+		{"a day", functions.GetAlertDecisionInput{Date: "2026-01-12"}, false},
+		{"a leap day", functions.GetOperationalContextInput{Date: "2024-02-29"}, false},
+		{"the newest day", functions.GetOperationalContextInput{Date: functions.Latest}, false},
+		{"a queue without override", functions.BuildPriorityQueueInput{}, false},
+		{"a queue that is only shown", functions.BuildPriorityQueueInput{DryRun: true}, true},
+		{"a queue past a guardrail", functions.BuildPriorityQueueInput{Override: person}, false},
+		{"a brief in the default format", functions.GenerateBriefInput{}, false},
+		{"a brief as mail", functions.GenerateBriefInput{Format: functions.FormatEmail}, false},
+		{"a tier to the default destination", functions.ExportAudienceInput{Tier: functions.P1}, false},
+		{"the smallest audience", functions.ExportAudienceInput{Tier: functions.P2, Limit: new(1)}, false},
+		{"the largest audience", functions.ExportAudienceInput{Tier: functions.P3, Destination: functions.TargetBoth, Limit: new(functions.MaxLimit)}, false},
+		{"an audience that is only counted", functions.ExportAudienceInput{Tier: functions.P3, DryRun: true}, true},
+		{"a playbook", functions.TriggerPlaybookInput{Date: "2026-01-12", ExpectDigest: "abc", Resend: true, Override: person}, false},
+		{"a playbook's plan", functions.TriggerPlaybookInput{DryRun: true}, true},
+		{"an override of the longest texts", functions.TriggerPlaybookInput{
+			Override: &functions.Override{By: strings.Repeat("b", 200), Why: strings.Repeat("w", 200)},
+		}, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if err := test.input.Check(); err != nil {
+				t.Error(err)
+			}
+			if got := test.input.IsDryRun(); got != test.dryRun {
+				t.Errorf("IsDryRun is %t, want %t", got, test.dryRun)
+			}
+		})
+	}
+}
+
+func TestInputsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	const (
+		dateHint     = `write YYYY-MM-DD, "latest" for the newest alert date, or leave date out for today`
+		overrideHint = `write {"by": "name", "why": "reason"}, each one line of at most 200 bytes`
+		noOverride   = "override needs a person and a reason"
+		limitHint    = "write 1 to 100000, or leave it out for 2000"
+	)
+	tests := []struct {
+		name   string
+		input  functions.Input
+		detail string
+		hint   string
+	}{
+		{"a day that is not in the calendar", functions.GetAlertDecisionInput{Date: "2026-02-30"}, `date "2026-02-30" is not a day`, dateHint},
+		{"no leap year", functions.GetOperationalContextInput{Date: "2025-02-29"}, `date "2025-02-29" is not a day`, dateHint},
+		{"the year nought", functions.GenerateBriefInput{Date: "0000-00-00"}, `date "0000-00-00" is not a day`, dateHint},
+		{"another order", functions.BuildPriorityQueueInput{Date: "12.01.2026"}, `date "12.01.2026" is not a day`, dateHint},
+		{"a time behind the day", functions.TriggerPlaybookInput{Date: "2026-01-12T00:00:00Z"}, `date "2026-01-12T00:00:00Z" is not a day`, dateHint},
+		{"a word in capitals", functions.GetAlertDecisionInput{Date: "LATEST"}, `date "LATEST" is not a day`, dateHint},
+		{"spaces around a day", functions.ExportAudienceInput{Date: " 2026-01-12", Tier: functions.P1}, `date " 2026-01-12" is not a day`, dateHint},
+		{"quotes in a day", functions.GetAlertDecisionInput{Date: `" OR 1=1`}, `date "\" OR 1=1" is not a day`, dateHint},
+		{"an unknown format", functions.GenerateBriefInput{Format: "pdf"}, `format "pdf" is not known`, "valid: markdown, slack, email"},
+		{"no tier", functions.ExportAudienceInput{}, `tier "" is not known`, "valid: P1, P2, P3"},
+		{"a tier in lower case", functions.ExportAudienceInput{Tier: "p1"}, `tier "p1" is not known`, "valid: P1, P2, P3"},
+		{"an unknown destination", functions.ExportAudienceInput{Tier: functions.P1, Destination: "ftp"}, `destination "ftp" is not known`, "valid: csv, gsheet, both"},
+		{"a limit of nought", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(0)}, "limit 0 is out of range", limitHint},
+		{"a limit below nought", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(-1)}, "limit -1 is out of range", limitHint},
+		{"a limit too high", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(100001)}, "limit 100001 is out of range", limitHint},
+		{"an override by nobody", functions.BuildPriorityQueueInput{Override: &functions.Override{Why: "x"}}, noOverride, overrideHint},
+		{"an override for nothing", functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: " \t"}}, noOverride, overrideHint},
+		{"an override of a novel", functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: strings.Repeat("w", 201)}}, noOverride, overrideHint},
+		{"an override with a second line", functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada\nBob", Why: "x"}}, noOverride, overrideHint},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var got *functions.Error
+			if err := test.input.Check(); !errors.As(err, &got) {
+				t.Fatalf("got %v, want an *Error", err)
+			}
+			if diff := cmp.Diff(functions.InvalidArgument, got.Code); diff != "" {
+				t.Errorf("code (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.detail, got.Detail); diff != "" {
+				t.Errorf("detail (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.hint, got.Hint); diff != "" {
+				t.Errorf("hint (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestDateRefAndSchemaAgree holds texts against the pattern that callers are shown: what Check takes, the pattern takes.
+func TestDateRefAndSchemaAgree(t *testing.T) {
+	t.Parallel()
+	resolved, err := functions.GetAlertDecision.InputSchema().Resolve(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"2026-01-12", "latest", "2024-02-29", "today", "2026-1-12", "12026-01-12", "2026-01-12\n", "Latest", "٢٠٢٦-01-12"} {
+		checked := functions.DateRef(text).Check() == nil
+		if shown := resolved.Validate(map[string]any{"date": text}) == nil; checked != shown {
+			t.Errorf("%q: Check says %t, the schema %t", text, checked, shown)
+		}
+	}
+}
+
+func TestMoneyKeepsEveryDigit(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, text, want string }{
+		{"more digits than a float has", "12345678901234567.10", "12345678901234567.1"},
+		{"all digits of a NUMERIC", "99999999999999999999999999999.999999999", "99999999999999999999999999999.999999999"},
+		{"a cent", "0.01", "0.01"},
+		{"nought", "0", "0"},
+		{"below nought", "-3847.10", "-3847.1"},
+		{"what a float cannot hold", "0.1", "0.1"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			amount, err := functions.ParseMoney(test.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := json.Marshal(amount)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, string(data)); diff != "" {
+				t.Errorf("JSON (-want +got):\n%s", diff)
+			}
+			var back functions.Money
+			if err := json.Unmarshal([]byte(test.text), &back); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(amount, back); diff != "" {
+				t.Errorf("round trip (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMoneyIsAPlainNumber(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "1e9", "1e999999999", "NaN", "Infinity", "1,5", "1_000", " 1", "1 ", "+1", ".5", "5.", "0x10", "-", "€5", "１"} {
+		if amount, err := functions.ParseMoney(text); err == nil {
+			t.Errorf("%q was read as %v", text, amount)
+		}
+	}
+	for _, text := range []string{`null`, `true`, `"x"`, `[]`, `1e999999999`} {
+		var amount functions.Money
+		if err := amount.UnmarshalJSON([]byte(text)); err == nil {
+			t.Errorf("JSON %s was read as %v", text, amount)
+		}
+	}
+}
+
+func TestMoneyAddsExactly(t *testing.T) {
+	t.Parallel()
+	sum := functions.Money{}
+	for range 10 {
+		sum = sum.Plus(money("0.1"))
+	}
+	if diff := cmp.Diff(money("1"), sum); diff != "" {
+		t.Errorf("ten times 0.1 (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzMoney(f *testing.F) {
+	for _, text := range []string{"0", "-0.00", "12345678901234567.10", "1e5", "00012.3400"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		amount, err := functions.ParseMoney(text)
+		if err != nil {
+			return
+		}
+		again, err := functions.ParseMoney(amount.String())
+		if err != nil {
+			t.Fatalf("%q became %s, which is not read: %v", text, amount, err)
+		}
+		if !again.Equal(amount.Decimal) {
+			t.Errorf("%q became %s and then %s", text, amount, again)
+		}
+	})
+}
