@@ -127,7 +127,7 @@ func (c *claims) take(ctx context.Context, key, runID, webhookID string, resend 
 		}
 		now := c.now().UTC()
 		if seen.held(now) {
-			return nil, nil, heldError(*seen.open)
+			return nil, nil, heldBy(*seen.open)
 		}
 		if seen.attempts == maxAttempts {
 			return nil, nil, functions.Errorf(functions.FailedPrecondition, "the day was tried %d times", maxAttempts).
@@ -154,10 +154,14 @@ func (c *claims) take(ctx context.Context, key, runID, webhookID string, resend 
 		WithHint("ask again in a minute")
 }
 
-func heldError(by claimed) *functions.Error {
+// errHeld is the cause of the error for a day that another run works on.
+var errHeld = errors.New("another run is at work")
+
+func heldBy(by claimed) error {
 	err := functions.Errorf(functions.FailedPrecondition, "run %s works on this day since %s",
 		by.RunID, by.ClaimedAt.Format(time.TimeOnly+" MST")).
-		WithHint("wait for its result; if it was killed, the day is free again at " + by.ExpiresAt.Format(time.TimeOnly+" MST"))
+		WithHint("wait for its result; if it was killed, the day is free again at " + by.ExpiresAt.Format(time.TimeOnly+" MST")).
+		WithCause(errHeld)
 	err.RunID = by.RunID
 	return err
 }

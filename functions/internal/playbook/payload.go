@@ -51,7 +51,7 @@ type exportURLs struct {
 // holds no logic of its own.
 type slackMessage struct {
 	Channel string          `json:"channel"`
-	Mention string          `json:"mention"` // as Slack writes it; empty for nobody
+	Mention string          `json:"mention"` // nobody, here or channel; the text carries it already as Slack writes it
 	Text    string          `json:"text"`
 	Blocks  json.RawMessage `json:"blocks,omitempty"`
 }
@@ -79,18 +79,6 @@ func links(exports []functions.TierExports) exportURLs {
 		}
 	}
 	return urls
-}
-
-// slackMention is the rules' word as Slack writes it. A plain "@channel" would notify nobody.
-func slackMention(word string) string {
-	switch word {
-	case "channel":
-		return "<!channel>"
-	case "here":
-		return "<!here>"
-	default:
-		return ""
-	}
 }
 
 func payloadName(webhookID string) string { return "payloads/" + webhookID + ".json" }

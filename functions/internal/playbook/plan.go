@@ -1,0 +1,147 @@
+package playbook
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
+)
+
+// plan says what a run would do. It writes nothing anywhere: no queue, no claim, no log row.
+func (w *run) plan(ctx context.Context) (functions.TriggerPlaybookOutput, error) {
+	w.out.Status = functions.RunSuccess
+	if err := w.decide(ctx); err != nil {
+		return functions.TriggerPlaybookOutput{}, err
+	}
+	w.out.Plan = &functions.Plan{Tiers: []functions.PlannedTier{}, Destinations: []string{}, Mention: "nobody"}
+	if w.skipped {
+		w.out.Reason = "a run would be skipped: " + w.out.Reason
+		w.out.Plan.Digest = w.digest()
+		return w.out, nil
+	}
+	if err := w.preview(ctx); err != nil {
+		return functions.TriggerPlaybookOutput{}, err
+	}
+	plan := w.out.Plan
+	plan.Digest = w.digest()
+	for _, total := range w.assessment.Tiers {
+		plan.Tiers = append(plan.Tiers, functions.PlannedTier{TierTotal: total, Exported: slices.Contains(w.play.Export, total.Tier)})
+	}
+	switch target := cmp.Or(w.Target, functions.TargetCSV); target {
+	case functions.TargetBoth:
+		plan.Destinations = []string{string(functions.TargetCSV), string(functions.TargetGSheet)}
+	default:
+		plan.Destinations = []string{string(target)}
+	}
+	if plan.Sends = w.rollout.Sends; plan.Sends {
+		planned := w.ticket()
+		plan.Channel, plan.Mention, plan.Ticket = w.rollout.Channel, w.play.Mention, &planned
+	}
+	var err error
+	w.out.Reason, err = w.forecast(ctx)
+	return w.out, err
+}
+
+// preview judges the customers and asks the guardrails.
+func (w *run) preview(ctx context.Context) error {
+	w.enter(ctx, stageQueue, "Judging the customers; nothing is written")
+	var err error
+	if w.assessment, err = priority.Assess(ctx, w.Customers, w.Book, w.out.Date); err != nil {
+		return err
+	}
+	lastSent, err := w.Log.LastSent(ctx)
+	if err != nil {
+		return err
+	}
+	w.built, err = w.Builder.Build(ctx, w.Book, w.assessment, priority.Options{DryRun: true, LastSent: lastSent})
+	w.counted()
+	return err
+}
+
+// forecast says in one sentence how a run would end, as far as that can be known.
+func (w *run) forecast(ctx context.Context) (string, error) {
+	day, err := w.claims().read(ctx, w.key)
+	if err != nil {
+		return "", err
+	}
+	passed, stopped := priority.Pass(w.out.Guardrails, w.in.Override)
+	w.out.Guardrails = passed
+	unready := error(nil)
+	if w.rollout.Sends {
+		unready = w.Config.Check()
+	}
+	expected := w.in.ExpectDigest == "" || w.in.ExpectDigest == w.out.Plan.Digest
+	switch {
+	case unready != nil:
+		return "a run would be refused: " + detail(unready), nil
+	case day.success != nil && !w.in.Resend:
+		return "a run would send nothing and answer with the result of run " + day.success.RunID + ", which sent this day", nil
+	case day.held(w.Now()):
+		return "a run would be refused: run " + day.open.RunID + " works on this day", nil
+	case !expected:
+		return "a run would be refused: this is not the plan that was expected", nil
+	case stopped != nil:
+		return "a run would be stopped: " + detail(stopped), nil
+	case !w.rollout.Sends:
+		return fmt.Sprintf("a run would make queue, exports and brief, and send nothing: the phase is %s", w.rollout.Phase), nil
+	default:
+		return fmt.Sprintf("a run would send the %s playbook to %s and open a ticket in %s",
+			w.decision.Severity, w.rollout.Channel, w.rollout.TicketProject), nil
+	}
+}
+
+func detail(err error) string {
+	if coded, ok := errors.AsType[*functions.Error](err); ok {
+		return coded.Detail
+	}
+	return err.Error()
+}
+
+// digest stands for exactly this audience, these rules and this configuration. The time is no part of it, and of the
+// webhook only a hash is.
+func (w *run) digest() string {
+	hook := sha256.Sum256([]byte(w.Config.URL))
+	planned := struct {
+		Form         string
+		Date         functions.Date
+		Severity     functions.Severity
+		Skipped      bool
+		RulesVersion string
+		Fingerprint  string
+		Rows         [][]string // of the tiers that are exported
+		Playbook     rulebook.Playbook
+		Rollout      rulebook.Rollout
+		Brief        rulebook.BriefSettings
+		Receipt      bool
+		Target       functions.Target
+		Settings     any
+		Hook         string
+	}{
+		Form: "retentionops plan 1", Date: w.out.Date, Severity: w.out.Severity, Skipped: w.skipped,
+		RulesVersion: w.out.RulesVersion, Playbook: w.play, Rollout: w.rollout, Brief: w.Book.Brief(),
+		Receipt: w.Book.ReceiptRequired(), Target: cmp.Or(w.Target, functions.TargetCSV), Settings: w.Exporter.Settings,
+		Hook: hex.EncodeToString(hook[:]),
+	}
+	if w.assessment != nil {
+		planned.Fingerprint = w.assessment.Fingerprint
+		for i := range w.assessment.Rows {
+			row := &w.assessment.Rows[i]
+			if slices.Contains(w.play.Export, row.Tier) {
+				planned.Rows = append(planned.Rows, []string{
+					string(row.Tier), row.CustomerID, fmt.Sprint(row.Score), row.Reason, row.Action, row.ValueProxy.String(), row.RuleID,
+				})
+			}
+		}
+	}
+	sum := sha256.New()
+	_ = json.NewEncoder(sum).Encode(planned) // plain values, and a hash never fails to take bytes
+	return hex.EncodeToString(sum.Sum(nil))
+}

@@ -1,0 +1,213 @@
+package playbook
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/alert"
+	"github.com/retentionops/retentionops/functions/internal/archive"
+	"github.com/retentionops/retentionops/functions/internal/audience"
+	"github.com/retentionops/retentionops/functions/internal/brief"
+	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/retention"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
+	"github.com/retentionops/retentionops/functions/internal/runlog"
+)
+
+// The times of a Runner that names no others.
+const (
+	// DefaultLongest is how long a run may take in all; the tool's own deadline is a little longer.
+	DefaultLongest = 280 * time.Second
+	// DefaultHold is how long a claim keeps others out when its run does not end it. It outlasts the longest run with
+	// room for two clocks that differ.
+	DefaultHold = 10 * time.Minute
+	// DefaultFresh is how long a message may lie in a receiver's queue and still be worked: a day, as the next one has
+	// an alert of its own.
+	DefaultFresh = 24 * time.Hour
+
+	// endReserve is kept back from the longest run for the log row, the end of the claim and the answer.
+	endReserve = 25 * time.Second
+)
+
+// Runner runs playbooks. Its parts are set before its first use; it is then safe for several goroutines.
+type Runner struct {
+	Alert     *alert.Decider
+	Customers priority.Customers
+	Book      *rulebook.Book
+	Templates *brief.Templates
+	Builder   *priority.Builder
+	Exporter  *audience.Exporter
+	Target    functions.Target // where audiences go; empty is csv. With both, the file stands in for a sheet that fails
+	Log       *runlog.Log
+	Archive   archive.Archive
+	Client    *http.Client
+	Config    Config
+	Logger    *slog.Logger
+	Now       func() time.Time
+	NewID     func() string // makes the id of a run whose call has none
+
+	Longest time.Duration // of a run; 0 is DefaultLongest
+	Hold    time.Duration // of a claim; 0 is DefaultHold. It must be longer than Longest
+	Fresh   time.Duration // of a message; 0 is DefaultFresh
+
+	Pause  func(context.Context, time.Duration) error // waits between attempts; nil waits by the machine's clock
+	Jitter func() float64                             // 0 to 1, spreads the pauses; nil is random
+}
+
+// run is one run on its way: what is known so far, so that its end can be told at any point.
+type run struct {
+	*Runner
+	in  functions.TriggerPlaybookInput
+	out functions.TriggerPlaybookOutput
+	row retention.Run
+
+	decision   functions.GetAlertDecisionOutput
+	play       rulebook.Playbook
+	rollout    rulebook.Rollout
+	assessment *retention.Assessment
+	built      functions.BuildPriorityQueueOutput
+	notes      []string // what a reader of the brief must know
+	briefs     map[functions.Format]functions.GenerateBriefOutput
+
+	key, webhookID string
+	claim          *claim
+	logged         bool // the begin row was handed to the log
+	skipped        bool // ends well, and nothing was sent
+	broke          bool // the program panicked
+}
+
+// Run runs the playbook of a day, or with DryRun says what it would do and writes nothing.
+//
+// A run that was made and did not deliver answers with its output and a *functions.Error that carries the same output
+// and the run's id. A day that was sent before answers with the first result, AlreadyDone. A day that another run works
+// on is failed_precondition with the id of that run; no run is made then, and none is logged.
+//
+// Once the day is claimed the run goes on to its end, also when the caller goes away.
+func (r *Runner) Run(ctx context.Context, in functions.TriggerPlaybookInput) (functions.TriggerPlaybookOutput, error) {
+	if err := in.Check(); err != nil {
+		return functions.TriggerPlaybookOutput{}, err
+	}
+	call := functions.CallFrom(ctx)
+	if call.RunID == "" {
+		call.RunID = r.NewID()
+	}
+	w := &run{Runner: r, in: in, rollout: r.Book.Rollout(), briefs: map[functions.Format]functions.GenerateBriefOutput{}}
+	w.out = functions.TriggerPlaybookOutput{
+		RunID: call.RunID, Phase: w.rollout.Phase, Status: functions.RunRunning, DeliveryState: functions.DeliveryNone,
+		RulesVersion: r.Book.Version(), DryRun: in.DryRun,
+		Guardrails: functions.Guardrails{Verdict: functions.VerdictOK, Findings: []functions.GuardrailFinding{}},
+		Artifacts:  functions.Artifacts{Exports: []functions.TierExports{}},
+	}
+	w.row = retention.Run{RunID: call.RunID, RunTimestamp: r.Now().UTC(), Caller: call.Caller}
+	ctx = functions.WithCall(ctx, call)
+	if in.DryRun {
+		return w.plan(ctx)
+	}
+	return w.work(ctx)
+}
+
+// work goes through the stages. Whatever happens after the first one is written down by end.
+func (w *run) work(ctx context.Context) (out functions.TriggerPlaybookOutput, err error) {
+	// The end must not be cut off by the caller either, and its own steps have deadlines.
+	last := context.WithoutCancel(ctx)
+	answered := false // by an earlier run, or refused for another that is at work: no run was made
+	defer func() {
+		if fault := recover(); fault != nil {
+			answered, w.broke = false, true
+			err = functions.Errorf(functions.Internal, "stage %s broke down", w.row.Stage).
+				WithCause(fmt.Errorf("panic: %v\n%s", fault, debug.Stack()))
+		}
+		if !answered {
+			out, err = w.end(last, err)
+		}
+	}()
+	if err := w.decide(ctx); err != nil || w.skipped {
+		return out, err
+	}
+	earlier, held, err := w.begin(ctx)
+	if earlier != nil || held {
+		answered = true
+		if earlier != nil {
+			out = *earlier
+			out.AlreadyDone = true
+		}
+		return out, err
+	}
+	if err != nil {
+		return out, err
+	}
+	ctx, cancel := context.WithTimeout(last, cmp.Or(w.Longest, DefaultLongest)-endReserve)
+	defer cancel()
+	w.writeBegin(ctx)
+	for _, stage := range []func(context.Context) error{w.queue, w.export, w.brief, w.send} {
+		if err := stage(ctx); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// The stages of a run, in order, as the log and the archive name them.
+const (
+	stageDecide     = "decide"
+	stageBegin      = "begin"
+	stageQueue      = "queue"
+	stageGuardrails = "guardrails"
+	stageExport     = "export"
+	stageBrief      = "brief"
+	stageSend       = "send"
+	stageEnd        = "end"
+)
+
+var stages = []string{stageDecide, stageBegin, stageQueue, stageGuardrails, stageExport, stageBrief, stageSend, stageEnd}
+
+// enter says that the run has reached a stage: to whoever listens, and in the archive once the run exists.
+func (w *run) enter(ctx context.Context, stage, message string) {
+	step := 1
+	for stages[step-1] != stage {
+		step++
+	}
+	functions.Report(ctx, functions.Progress{Stage: stage, Message: message, Step: step, Steps: len(stages)})
+	if stage != stageEnd { // the log keeps where a run stopped, and every run ends
+		w.row.Stage = stage
+	}
+	if w.claim == nil {
+		return
+	}
+	// Where the run stopped can be told without it, less exactly: no reason to stop here.
+	if err := w.Log.Stage(ctx, w.out.RunID, stage); err != nil {
+		w.Logger.WarnContext(ctx, "the stage of a run was not kept", "run_id", w.out.RunID, "stage", stage, "error", err.Error())
+	}
+}
+
+func (w *run) claims() *claims {
+	return &claims{archive: w.Archive, now: w.Now, hold: cmp.Or(w.Hold, DefaultHold)}
+}
+
+func (w *run) sender() (*sender, error) {
+	signers, err := w.Config.signers()
+	if err != nil {
+		return nil, err
+	}
+	s := &sender{
+		client: w.Client, url: w.Config.URL, apiKey: w.Config.APIKey, signers: signers,
+		required: w.Book.ReceiptRequired(), now: w.Now, pause: w.Pause, jitter: w.Jitter,
+	}
+	if s.client == nil {
+		s.client = http.DefaultClient
+	}
+	if s.pause == nil {
+		s.pause = pauseFor
+	}
+	if s.jitter == nil {
+		s.jitter = rand.Float64
+	}
+	return s, nil
+}
