@@ -1,0 +1,353 @@
+package brief
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	texttemplate "text/template"
+	"text/template/parse"
+	"unicode/utf8"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
+)
+
+// maxTemplate is the largest template that is read, in bytes; the shipped ones have a few thousand.
+const maxTemplate = 100_000
+
+// The ids of the findings.
+const (
+	idFile     = "brief/file"          // a file is missing, superfluous, too large, or not UTF-8
+	idSyntax   = "brief/syntax"        // the braces do not fit together
+	idField    = "brief/unknown-field" // a name that the brief's data does not have
+	idWord     = "brief/unknown-word"  // a function that a template does not have
+	idKind     = "brief/kind"          // a list where a value belongs, or the other way round
+	idMention  = "brief/mention"       // a mention written into a template
+	idEndless  = "brief/endless"       // a template that uses itself
+	idScript   = "brief/script"        // a script in the mail
+	idRefused  = "brief/refused"       // html/template does not take it
+	idRendered = "brief/rendering"     // a test brief could not be written
+)
+
+// source is a template file as it was read.
+type source struct {
+	name    string
+	lines   []string // as the person sees them
+	text    string   // as it is parsed: lines that only steer are joined with the next one
+	shifted map[int]int
+	trees   map[string]*parse.Tree
+	faults  *rulebook.Findings
+}
+
+// Check reads the templates and reports every fault at once. The templates are nil when there is one.
+func Check(files fs.FS) (*Templates, rulebook.Findings) {
+	var findings rulebook.Findings
+	names := []string{subjectFile, markdownFile, slackFile, textFile, htmlFile}
+	findings = append(findings, strangers(files, names)...)
+
+	sources := map[string]*source{}
+	for _, name := range names {
+		read := &source{name: name, faults: &findings}
+		if read.read(files) && read.parse() {
+			read.check()
+			sources[name] = read
+		}
+	}
+	if len(findings) > 0 {
+		return nil, sorted(findings, names)
+	}
+
+	templates := &Templates{subject: map[functions.Format]*texttemplate.Template{
+		functions.FormatMarkdown: sources[subjectFile].compile(writeMarkdown),
+		functions.FormatSlack:    sources[subjectFile].compile(writeSlack),
+		functions.FormatEmail:    sources[subjectFile].compile(writePlain),
+	}}
+	templates.markdown = sources[markdownFile].compile(writeMarkdown)
+	templates.slack = sources[slackFile].compile(writeSlack)
+	templates.text = sources[textFile].compile(writePlain)
+	templates.html = sources[htmlFile].compileHTML()
+
+	// What only shows when a brief is written (a comparison of a text with a number, the first of an empty list) is
+	// found by writing one of each kind.
+	for _, fixture := range Fixtures() {
+		data := Compose(fixture.Input)
+		for _, t := range []template{
+			templates.subject[functions.FormatEmail], templates.markdown, templates.slack, templates.text, templates.html,
+		} {
+			if _, err := run(t, data); err != nil {
+				sources[t.Name()].rendering(fixture.Name, err)
+			}
+		}
+	}
+	if len(findings) > 0 {
+		return nil, sorted(findings, names)
+	}
+	return templates, nil
+}
+
+// strangers reports templates that no brief is made of: most likely one of ours by a mistyped name.
+func strangers(files fs.FS, names []string) rulebook.Findings {
+	found, err := fs.Glob(files, "*.tmpl")
+	if err != nil {
+		return rulebook.Findings{finding(".", idFile, "the folder cannot be read", "")}
+	}
+	var findings rulebook.Findings
+	for _, name := range found {
+		if !slices.Contains(names, name) {
+			findings = append(findings, finding(name, idFile, "no brief is made of this template", didYouMean(name, "templates", names)))
+		}
+	}
+	return findings
+}
+
+func finding(file, id, message, hint string) rulebook.Finding {
+	return rulebook.Finding{File: file, Severity: rulebook.SeverityError, ID: id, Message: message, Hint: hint}
+}
+
+// sorted puts findings in the order of the files and places, and says each once.
+func sorted(findings rulebook.Findings, names []string) rulebook.Findings {
+	slices.SortStableFunc(findings, func(a, b rulebook.Finding) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(names, a.File), slices.Index(names, b.File)), cmp.Compare(a.File, b.File),
+			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return slices.Compact(findings)
+}
+
+func (s *source) read(files fs.FS) bool {
+	content, err := fs.ReadFile(files, s.name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.report(finding(s.name, idFile, "the template is missing", "the folder needs this file; take it from the shipped brief_templates/"))
+	case err != nil:
+		s.report(finding(s.name, idFile, "the template cannot be read", ""))
+	case len(content) > maxTemplate:
+		s.report(finding(s.name, idFile, fmt.Sprintf("the template has %d bytes, at most %d are read", len(content), maxTemplate), ""))
+	case !utf8.Valid(content):
+		s.report(finding(s.name, idFile, "the template is not UTF-8 text", "save it as UTF-8"))
+	default:
+		content = bytes.TrimPrefix(content, []byte("\uFEFF"))
+		content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+		s.lines = strings.Split(string(content), "\n")
+		s.join()
+		return true
+	}
+	return false
+}
+
+func (s *source) report(f rulebook.Finding) { *s.faults = append(*s.faults, f) }
+
+// steering matches a line that holds one steering action and nothing else.
+var steering = regexp.MustCompile(`^([ \t]*)\{\{([ \t]*(?:(?:if|else|end|range|with|define|break|continue)\b|\$\w+[ \t]*:?=)(?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}\}[ \t]*$`)
+
+// remark matches a line that holds one comment and nothing else.
+var remark = regexp.MustCompile(`^([ \t]*)\{\{/\*([^{}]*)\*/\}\}[ \t]*$`)
+
+// join makes the text that is parsed. A line that only steers, such as {{if .Notes}} or {{end}}, must not leave an
+// empty line in the brief, and a business user must not need {{- -}} for that: its blanks and its line break are moved
+// into the braces, which keeps every place but the columns of the line after it.
+func (s *source) join() {
+	var text strings.Builder
+	s.shifted = map[int]int{}
+	for i, line := range s.lines {
+		last := i == len(s.lines)-1
+		closing := ""
+		if parts := steering.FindStringSubmatch(line); parts != nil && !strings.HasSuffix(parts[2], "-") && !last {
+			line, closing = "{{"+parts[1]+parts[2], "}}"
+		} else if parts := remark.FindStringSubmatch(line); parts != nil && !last {
+			line, closing = "{{/*"+parts[1]+parts[2], "*/}}"
+		}
+		text.WriteString(line)
+		if !last {
+			text.WriteString("\n" + closing)
+			s.shifted[i+2] = len(closing)
+		}
+	}
+	s.text = text.String()
+}
+
+// parse reads the actions. Words are checked by check, so that all of them are reported and not the first.
+func (s *source) parse() bool {
+	tree := parse.New(s.name)
+	tree.Mode = parse.SkipFuncCheck
+	s.trees = map[string]*parse.Tree{}
+	if _, err := tree.Parse(s.text, "", "", s.trees); err != nil {
+		s.syntax(err)
+		return false
+	}
+	return true
+}
+
+// parseFault is how text/template says where it stopped: template: NAME:LINE: what.
+var parseFault = regexp.MustCompile(`(?s)^template: .*?:(\d+): (.*)$`)
+
+// plainly says a parser's usual complaints in words for people who do not program.
+var plainly = []struct{ contains, message, hint string }{
+	{"unexpected EOF", "an {{if}}, {{range}} or {{with}} has no {{end}}", "write {{end}} where it stops"},
+	{"unexpected {{end}}", "this {{end}} ends nothing", "take it out, or write the {{if}}, {{range}} or {{with}} that it ends"},
+	{"unexpected {{else}}", "this {{else}} belongs to nothing", "it stands between {{if}} and {{end}}"},
+	{"unclosed action", "{{ without }}", "write }} where the action ends"},
+	{"unterminated quoted string", "a text without its second quote", `write "text"`},
+	{"unterminated character constant", "a text in single quotes", `write "text" in double quotes`},
+	{"missing value for", "the action says nothing to look at", "write for instance {{if .Notes}}"},
+	{"undefined variable", "", "a name with $ must be given its value before: {{$name := .Severity}}"},
+	{`unexpected "="`, "", "to compare write eq: {{if eq .Severity \"WARNING\"}}"},
+	{"unexpected bad character", "", "to compare write eq, ne, lt or gt: {{if eq .Severity \"WARNING\"}}"},
+}
+
+func (s *source) syntax(err error) {
+	parts := parseFault.FindStringSubmatch(err.Error())
+	if parts == nil {
+		s.report(finding(s.name, idSyntax, strings.TrimPrefix(err.Error(), "template: "), ""))
+		return
+	}
+	line, _ := strconv.Atoi(parts[1]) // digits by the pattern
+	f := finding(s.name, idSyntax, parts[2], "")
+	for _, words := range plainly {
+		if strings.Contains(parts[2], words.contains) {
+			f.Message, f.Hint = cmp.Or(words.message, f.Message), words.hint
+			break
+		}
+	}
+	f.Line = min(line, len(s.lines))
+	f.Source = s.lines[f.Line-1]
+	// The parser names no column: the first action of the line is where a person looks.
+	f.Column = 1 + utf8.RuneCountInString(f.Source[:max(strings.Index(f.Source, "{{"), 0)])
+	f.Length = 2
+	s.report(f)
+}
+
+// at reports a fault at a place in the parsed text.
+func (s *source) at(pos parse.Pos, length int, id, message, hint string) {
+	before := s.text[:min(int(pos), len(s.text))]
+	f := finding(s.name, id, message, hint)
+	f.Line = 1 + strings.Count(before, "\n")
+	f.Source = s.lines[f.Line-1]
+	column := len(before) - (strings.LastIndexByte(before, '\n') + 1) - s.shifted[f.Line]
+	f.Column = 1 + utf8.RuneCountInString(f.Source[:min(max(column, 0), len(f.Source))])
+	f.Length = length
+	s.report(f)
+}
+
+// execFault is how text/template and html/template say where a rendering stopped.
+var execFault = regexp.MustCompile(`(?s)template: ?[^:]*:(\d+)(?::(\d+))?: (?:executing "[^"]*" at <(.*?)>: )?(.*)$`)
+
+// rendering reports that a test brief could not be written.
+func (s *source) rendering(fixture string, err error) {
+	if errors.Is(err, errTooMuch) {
+		s.report(finding(s.name, idRendered, fmt.Sprintf("the template writes more than %d bytes or takes more than %d steps for the test brief %q",
+			maxRendered, maxSteps, fixture), "lists within lists grow fast; take one out"))
+		return
+	}
+	var refused *htmltemplate.Error
+	parts := execFault.FindStringSubmatch(err.Error())
+	if parts == nil {
+		s.report(finding(s.name, idRendered, fmt.Sprintf("the test brief %q cannot be written: %v", fixture, errors.Unwrap(err)), ""))
+		return
+	}
+	line, _ := strconv.Atoi(parts[1])   // digits by the pattern
+	column, _ := strconv.Atoi(parts[2]) // digits or nothing
+	f := finding(s.name, idRendered, fmt.Sprintf("%s (in the test brief %q)", parts[4], fixture), "")
+	if errors.As(err, &refused) {
+		f.ID, f.Message, f.Hint = idRefused, refused.Description, "a value cannot stand here in HTML; write it between two tags"
+		line = refused.Line
+	}
+	f.Line = min(max(line, 1), len(s.lines))
+	f.Source = s.lines[f.Line-1]
+	column = min(max(column-s.shifted[f.Line], 0), len(f.Source))
+	f.Column = 1 + utf8.RuneCountInString(f.Source[:column])
+	f.Length = max(1, utf8.RuneCountInString(parts[3]))
+	// The same fault in another test brief is the same fault.
+	for _, said := range *s.faults {
+		if said.File == f.File && said.Line == f.Line && said.Column == f.Column {
+			return
+		}
+	}
+	s.report(f)
+}
+
+// compile makes the template of a text format: each action ends with the format's writer.
+func (s *source) compile(write writer) *texttemplate.Template {
+	made := texttemplate.New(s.name).Funcs(texttemplate.FuncMap{"plural": pluralOf, writerName: write})
+	for name, tree := range s.watched() {
+		// AddParseTree only refuses a name that is in use.
+		texttemplate.Must(made.AddParseTree(name, tree))
+	}
+	return made
+}
+
+// compileHTML does the same for the mail's HTML; html/template adds its own escapers after our writer.
+func (s *source) compileHTML() *htmltemplate.Template {
+	made := htmltemplate.New(s.name).Funcs(htmltemplate.FuncMap{"plural": pluralOf, writerName: writer(writeHTML)})
+	for name, tree := range s.watched() {
+		htmltemplate.Must(made.AddParseTree(name, tree))
+	}
+	return made.Lookup(s.name) // unlike text/template it makes a new one also for its own name
+}
+
+// writerName is the function that ends each action. No template can name it: check refuses it.
+const writerName = "_write"
+
+// watched copies the trees with the writer at the end of each action and a step at the beginning of each block.
+func (s *source) watched() map[string]*parse.Tree {
+	trees := map[string]*parse.Tree{}
+	for name, tree := range s.trees {
+		trees[name] = tree.Copy()
+		watch(trees[name].Root)
+	}
+	return trees
+}
+
+// watch changes a list of nodes in place. The empty text at its beginning is written like any other: that is what the
+// bounded writer counts.
+func watch(list *parse.ListNode) {
+	if list == nil {
+		return
+	}
+	for _, node := range list.Nodes {
+		switch node := node.(type) {
+		case *parse.ActionNode:
+			if len(node.Pipe.Decl) == 0 {
+				end := parse.NewIdentifier(writerName).SetPos(node.Pos)
+				node.Pipe.Cmds = append(node.Pipe.Cmds, &parse.CommandNode{
+					NodeType: parse.NodeCommand, Pos: node.Pos, Args: []parse.Node{end},
+				})
+			}
+		case *parse.IfNode:
+			watch(node.List)
+			watch(node.ElseList)
+		case *parse.WithNode:
+			watch(node.List)
+			watch(node.ElseList)
+		case *parse.RangeNode:
+			watch(node.List)
+			watch(node.ElseList)
+		}
+	}
+	list.Nodes = slices.Insert(list.Nodes, 0, parse.Node(&parse.TextNode{NodeType: parse.NodeText, Pos: list.Pos}))
+}
+
+// pluralOf is the word "plural" of the templates: {{plural .Customers "customer"}} is "1 customer" or "2 customers";
+// a third word is the plural where an s does not do.
+func pluralOf(number any, one string, many ...string) (string, error) {
+	var n int64
+	switch number := number.(type) {
+	case Count:
+		n = int64(number)
+	case int:
+		n = int64(number)
+	default:
+		return "", fmt.Errorf("plural needs a number first, not %v", number)
+	}
+	if len(many) > 0 {
+		return plural(n, one, many[0]), nil
+	}
+	return plural(n, one, one+"s"), nil
+}
