@@ -1,0 +1,88 @@
+package duckdbwarehouse_test
+
+import (
+	"database/sql"
+	_ "embed"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/warehouse/driver"
+	"github.com/retentionops/retentionops/functions/internal/warehouse/duckdbwarehouse"
+	"github.com/retentionops/retentionops/functions/internal/warehouse/warehousetest"
+)
+
+//go:embed testdata/inputs.sql
+var inputsSQL string
+
+func TestConformanceInMemory(t *testing.T) {
+	t.Parallel()
+	warehousetest.Run(t, func(t *testing.T, inputs warehousetest.Inputs) driver.Warehouse {
+		return load(t, open(t, ""), inputs)
+	})
+}
+
+func TestConformanceOnFile(t *testing.T) {
+	t.Parallel()
+	warehousetest.Run(t, func(t *testing.T, inputs warehousetest.Inputs) driver.Warehouse {
+		return load(t, open(t, filepath.Join(t.TempDir(), "warehouse.duckdb")), inputs)
+	})
+}
+
+func open(t testing.TB, path string) *duckdbwarehouse.Warehouse {
+	t.Helper()
+	w, err := duckdbwarehouse.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func exec(t testing.TB, db *sql.DB, statement string, args ...any) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// load writes the input tables of the suite.
+func load(t *testing.T, w *duckdbwarehouse.Warehouse, inputs warehousetest.Inputs) *duckdbwarehouse.Warehouse {
+	t.Helper()
+	exec(t, w.DB(), inputsSQL)
+	for _, r := range inputs.Alerts {
+		exec(t, w.DB(), "INSERT INTO alert_logic VALUES (?, ?, ?, ?, ?, ?, ?)",
+			r.Date.String(), r.Severity, r.Flag, r.Current, r.Baseline, r.Delta, r.SampleSize)
+	}
+	for _, r := range inputs.Snapshot {
+		exec(t, w.DB(), "INSERT INTO retention_snapshot VALUES (?, ?, ?)", r.CustomerID, r.Status, r.Days)
+	}
+	for _, r := range inputs.Churn {
+		exec(t, w.DB(), "INSERT INTO churn_detection VALUES (?, ?, ?, ?, ?, ?)",
+			r.CustomerID, r.Score, r.Level, r.FrequencyDrop, r.StatusInconsistent, r.ValueDrop)
+	}
+	for _, r := range inputs.Base {
+		var lastOrder any
+		if r.LastOrderDate.Valid {
+			lastOrder = r.LastOrderDate.V.String()
+		}
+		exec(t, w.DB(), "INSERT INTO base_customers VALUES (?, CAST(? AS DECIMAL(38,9)), ?, CAST(? AS DECIMAL(38,9)), ?)",
+			r.CustomerID, amount(r.TotalRevenue), r.TotalOrders, amount(r.AvgOrderValue), lastOrder)
+	}
+	for _, name := range inputs.Lacking {
+		if table, column, is := strings.Cut(name, "."); is {
+			exec(t, w.DB(), "ALTER TABLE "+table+" DROP COLUMN "+column)
+		} else {
+			exec(t, w.DB(), "DROP TABLE "+table)
+		}
+	}
+	return w
+}
+
+// amount makes a parameter of an amount: DuckDB takes text and casts it.
+func amount(money sql.Null[functions.Money]) any {
+	if !money.Valid {
+		return nil
+	}
+	return money.V.String()
+}
