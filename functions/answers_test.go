@@ -219,8 +219,11 @@ func TestMarshalOfOtherValues(t *testing.T) {
 	}{
 		{"nothing", nil, `null`},
 		{"a nil pointer", (*functions.Plan)(nil), `null`},
-		{"an answer within a problem", functions.Problem{Code: functions.Unavailable, Result: functions.QueueChanges{}},
-			`{"type":"","title":"","status":0,"code":"unavailable","run_id":"","result":{"compared_with":null,"added":0,"removed":0,"moved":[],"unchanged":0}}`},
+		{
+			"an answer within a problem",
+			functions.Problem{Code: functions.Unavailable, Result: functions.QueueChanges{}},
+			`{"type":"","title":"","status":0,"code":"unavailable","run_id":"","result":{"compared_with":null,"added":0,"removed":0,"moved":[],"unchanged":0}}`,
+		},
 		{"money and time encode themselves", []any{money("1.50"), time.Date(2026, 1, 12, 0, 0, 0, 0, time.UTC)}, `[1.5,"2026-01-12T00:00:00Z"]`},
 	}
 	for _, test := range tests {
@@ -284,12 +287,11 @@ func withoutLists(answer any) any {
 // checkFilled makes sure that a sample leaves nothing out, so that a new field must be added to it.
 func checkFilled(t *testing.T, at string, value reflect.Value) {
 	t.Helper()
-	for i := range value.NumField() {
-		field := value.Type().Field(i)
+	for field, content := range value.Fields() {
 		if !field.IsExported() || field.Type.Kind() == reflect.Bool { // false is a value
 			continue
 		}
-		if value.Field(i).IsZero() {
+		if content.IsZero() {
 			t.Errorf("%s: the sample does not fill %s", at, field.Name)
 		}
 	}

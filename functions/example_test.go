@@ -31,8 +31,7 @@ func ExampleTool_InputSchema() {
 
 func ExampleExportAudienceInput_Check() {
 	err := functions.ExportAudienceInput{Date: functions.Latest, Tier: "P4"}.Check()
-	var fault *functions.Error
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*functions.Error](err); ok {
 		fmt.Println(fault.Detail)
 		fmt.Println(fault.Hint)
 	}

@@ -48,6 +48,9 @@ func checkSyntax(data []byte) error {
 	if !utf8.Valid(data) {
 		return functions.Errorf(functions.InvalidArgument, "the input is not UTF-8")
 	}
+	if bytes.HasPrefix(data, []byte("\ufeff")) {
+		return functions.Errorf(functions.InvalidArgument, "the input begins with a byte order mark").WithHint("save it as UTF-8 without BOM")
+	}
 	var whole json.RawMessage
 	err := json.Unmarshal(data, &whole)
 	var syntax *json.SyntaxError
@@ -55,9 +58,9 @@ func checkSyntax(data []byte) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &syntax):
-		before := data[:min(int(syntax.Offset), len(data))]
+		before := data[:syntax.Offset-1] // the offset counts the byte at fault
 		line := bytes.Count(before, []byte("\n")) + 1
-		column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+		column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
 		return functions.Errorf(functions.InvalidArgument, "the input is not one JSON object: line %d, column %d: %v", line, column, err)
 	default:
 		return functions.Errorf(functions.InvalidArgument, "the input is not one JSON object")
@@ -77,7 +80,7 @@ type strictReader struct {
 
 func (s *strictReader) wrong(hint, format string, args ...any) {
 	s.faults = append(s.faults, fmt.Sprintf(format, args...))
-	if hint != "" && !slices.Contains(s.hints, hint) {
+	if hint != "" && len(s.faults) <= maxFaults && !slices.Contains(s.hints, hint) {
 		s.hints = append(s.hints, hint)
 	}
 }
@@ -107,7 +110,7 @@ func (s *strictReader) value(path string, schema *jsonschema.Schema) error {
 	}
 	if got := kindOf(token); got != schema.Type && (got != "number" || schema.Type != "integer") {
 		hint := wanted(path, schema)
-		if got == "null" {
+		if got == "null" && path != "" {
 			hint = "leave the key out instead"
 		}
 		s.wrong(hint, "%s must be %s, not %s", where, article(schema.Type), article(got))
@@ -254,7 +257,11 @@ func wanted(path string, schema *jsonschema.Schema) string {
 	case path == "":
 		return "write an object such as {}"
 	case schema.Enum != nil:
-		return fmt.Sprintf("%s is one of %s", path, strings.Trim(fmt.Sprint(schema.Enum), "[]"))
+		words := make([]string, len(schema.Enum))
+		for i, word := range schema.Enum {
+			words[i] = fmt.Sprint(word)
+		}
+		return path + " is one of " + strings.Join(words, ", ")
 	case schema.Description != "":
 		return path + ": " + schema.Description
 	default:
