@@ -1,0 +1,22 @@
+package rulebook
+
+import "io/fs"
+
+// Check reads, checks and compiles the rule files and reports every problem at once. The book is nil when there is an
+// error among the findings; with warnings alone it can be used.
+func Check(files fs.FS) (*Book, Findings) {
+	out := &collector{}
+	vocabulary, fieldsData := loadVocabulary(files, out)
+	priority, priorityData := loadPriority(files, vocabulary, out)
+	playbooks := loadPlaybooks(files, out)
+	phase, rollouts := loadRollout(files, out)
+	findings := out.sorted()
+	if findings.Errors() > 0 {
+		return nil, findings
+	}
+	judging := map[string][]byte{fieldsFile: fieldsData, priorityFile: priorityData}
+	return &Book{
+		version: versionOf(judging), files: judging,
+		vocabulary: vocabulary, priority: priority, playbooks: playbooks, rollouts: rollouts, phase: phase,
+	}, findings
+}

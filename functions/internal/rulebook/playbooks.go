@@ -1,0 +1,175 @@
+package rulebook
+
+import (
+	"fmt"
+	"io/fs"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/retentionops/retentionops/functions"
+)
+
+// playbooks is playbooks.yaml: what an alert sets going. It judges nobody.
+type playbooks struct {
+	detection       Detection
+	playbooks       map[functions.Severity]Playbook
+	guardrails      Guardrails
+	brief           BriefSettings
+	receiptRequired bool
+}
+
+// alertSeverities are those that set something going.
+var alertSeverities = []functions.Severity{functions.Warning, functions.Critical}
+
+// The words that a playbook may use.
+var (
+	mentionWords  = []string{"nobody", "here", "channel"}
+	ticketTypes   = []string{"Task", "Bug", "Story", "Incident"}
+	priorityWords = []string{"Lowest", "Low", "Medium", "High", "Highest"}
+	titleNames    = []string{"date", "severity"}
+)
+
+// loadPlaybooks reads playbooks.yaml.
+func loadPlaybooks(files fs.FS, out *collector) *playbooks {
+	document, _ := openDocument(files, playbooksFile, out)
+	if document == nil {
+		return nil
+	}
+	top := document.root.section("detection", "playbooks", "receipt", "brief", "guardrails")
+	if top.missing() {
+		return nil
+	}
+	p := &playbooks{playbooks: map[functions.Severity]Playbook{}}
+	p.detection = readDetection(top.need("detection"))
+	all := top.need("playbooks").section(texts(alertSeverities)...)
+	for _, severity := range alertSeverities {
+		p.playbooks[severity] = readPlaybook(severity, all.need(string(severity)))
+	}
+	p.receiptRequired = top.need("receipt").word("receipt", []string{"required", "not expected"}) == "required"
+	p.brief = readBrief(top.need("brief"))
+	p.guardrails = readGuardrails(top.need("guardrails"))
+	return p
+}
+
+func readDetection(content value) Detection {
+	s := content.section("warning_from", "critical_from", "baseline_days", "min_customers")
+	if s.missing() {
+		return Detection{}
+	}
+	warning, critical := s.need("warning_from"), s.need("critical_from")
+	d := Detection{
+		WarningPct: warning.numberIn(0, 1000), CriticalPct: critical.numberIn(0, 1000),
+		BaselineDays: s.need("baseline_days").wholeIn(1, 365), MinCustomers: s.need("min_customers").wholeIn(0, 1_000_000_000),
+	}
+	if !warning.missing() && !critical.missing() && d.CriticalPct < d.WarningPct {
+		critical.report(idOutOfBounds, fmt.Sprintf("critical_from %s lies below warning_from %s", critical.raw(), warning.raw()), "")
+	}
+	return d
+}
+
+func readPlaybook(severity functions.Severity, content value) Playbook {
+	p := Playbook{Severity: severity}
+	s := content.section("export", "mention", "ticket", "do")
+	if s.missing() {
+		return p
+	}
+	for _, tier := range wordsOf(s.need("export"), "tier", texts(functions.Tiers)) {
+		p.Export = append(p.Export, functions.Tier(tier))
+	}
+	p.Mention = s.need("mention").word("mention", mentionWords)
+	p.Ticket = readTicket(s.need("ticket"))
+	tasks := s.need("do")
+	for _, item := range tasks.items() {
+		p.Do = append(p.Do, item.text())
+	}
+	if !tasks.missing() && len(p.Do) == 0 {
+		tasks.report(idNoAction, fmt.Sprintf("a %s asks nobody to do anything", severity), "write one sentence a line, each with a dash")
+	}
+	return p
+}
+
+// wordsOf reads a list of valid words, each once.
+func wordsOf(list value, what string, valid []string) []string {
+	var words []string
+	for _, item := range list.items() {
+		word := item.word(what, valid)
+		if slices.Contains(words, word) && word != "" {
+			item.report(idDuplicateName, word+" stands here twice", "")
+			continue
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
+var titlePlaceholder = regexp.MustCompile(`\{([^{}]*)\}`)
+
+func readTicket(content value) Ticket {
+	s := content.section("type", "priority", "title", "answer_within")
+	if s.missing() {
+		return Ticket{}
+	}
+	title := s.need("title")
+	t := Ticket{
+		Type: s.need("type").word("ticket type", ticketTypes), Priority: s.need("priority").word("ticket priority", priorityWords),
+		Title: title.text(), AnswerWithin: s.need("answer_within").duration(),
+	}
+	for _, at := range titlePlaceholder.FindAllStringSubmatchIndex(title.raw(), -1) {
+		if name := title.raw()[at[2]:at[3]]; !slices.Contains(titleNames, name) {
+			title.reportPart(runeLen(title.raw()[:at[0]]), runeLen(title.raw()[:at[1]]), Finding{
+				ID: idBadPlaceholder, Message: fmt.Sprintf("nothing is named %q", name), Hint: didYouMean(name, "names here", titleNames),
+			})
+		}
+	}
+	if rest := titlePlaceholder.ReplaceAllString(title.raw(), ""); strings.ContainsAny(rest, "{}") {
+		title.report(idBadPlaceholder, "a { or } is not part of a pair", "write {date} or {severity}")
+	}
+	return t
+}
+
+func readBrief(content value) BriefSettings {
+	s := content.section("top_customers", "show_customer_ids", "currency", "dashboard_url")
+	if s.missing() {
+		return BriefSettings{}
+	}
+	b := BriefSettings{
+		TopCustomers:    s.need("top_customers").wholeIn(0, 20),
+		ShowCustomerIDs: s.need("show_customer_ids").yesNo(),
+		Currency:        s.need("currency").text(),
+	}
+	if dashboard, has := s.maybe("dashboard_url"); has {
+		b.DashboardURL = dashboard.mayBeEmptyText()
+		if u, err := url.Parse(b.DashboardURL); b.DashboardURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+			dashboard.report(idType, "this is not the address of a page", `write https://…, or "" for none`)
+		}
+	}
+	return b
+}
+
+func readGuardrails(content value) Guardrails {
+	s := content.section("tier_share", "tier_growth", "tier_shrinkage", "set_aside_share", "min_tier_size")
+	if s.missing() {
+		return Guardrails{}
+	}
+	return Guardrails{
+		TierShare: readLimit(s.need("tier_share"), 100), TierGrowth: readLimit(s.need("tier_growth"), 1_000_000),
+		TierShrinkage: readLimit(s.need("tier_shrinkage"), 100), SetAsideShare: readLimit(s.need("set_aside_share"), 100),
+		MinTierSize: int64(s.need("min_tier_size").wholeIn(0, 1_000_000_000)),
+	}
+}
+
+// readLimit reads a pair of limits in percent.
+func readLimit(content value, most float64) Limit {
+	s := content.section("warn_over", "stop_over")
+	if s.missing() {
+		return Limit{}
+	}
+	warn, stop := s.need("warn_over"), s.need("stop_over")
+	l := Limit{WarnOver: warn.numberIn(0, most), StopOver: stop.numberIn(0, most)}
+	if !warn.missing() && !stop.missing() && l.StopOver < l.WarnOver {
+		stop.report(idOutOfBounds, fmt.Sprintf("stop_over %s lies below warn_over %s", stop.raw(), warn.raw()), "a queue is warned about before it is stopped")
+	}
+	return l
+}
