@@ -6,6 +6,7 @@
 package audience
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -143,7 +144,7 @@ func (c *collector) add(row *retention.QueueRow) {
 
 func (c *collector) audience(date functions.Date, tier functions.Tier, folder string, s Settings) destination.Audience {
 	return destination.Audience{
-		Date: date, Tier: tier, Folder: folder, Columns: columns, Rows: c.rows,
+		Date: date, Tier: tier, Folder: folder, Columns: slices.Clone(columns), Rows: c.rows,
 		CSV: &file{columns: columns, rows: c.rows, settings: s},
 	}
 }

@@ -124,7 +124,7 @@ func TestOneOfManyProcessesTakesAName(t *testing.T) {
 	}
 }
 
-const documentSize = 4 << 20
+const documentSize = 16 << 20
 
 // overwrite puts whole documents of one letter until it is killed.
 func overwrite(dir string) {
@@ -132,11 +132,12 @@ func overwrite(dir string) {
 	if err != nil {
 		panic(err)
 	}
+	documents := [][]byte{bytes.Repeat([]byte("a"), documentSize), bytes.Repeat([]byte("b"), documentSize)}
 	for i := 0; ; i++ {
-		if err := a.Put(context.Background(), "day", bytes.Repeat([]byte{'a' + byte(i%26)}, documentSize)); err != nil {
+		if err := a.Put(context.Background(), "day", documents[i%len(documents)]); err != nil {
 			panic(err)
 		}
-		fmt.Println(i)
+		fmt.Println(i) // whoever kills now meets the next document half way
 	}
 }
 
@@ -144,7 +145,7 @@ func TestAKilledProcessLeavesAWholeDocument(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	a := open(t, dir)
-	for round := range 5 {
+	for round := range 6 {
 		cmd, _, lines := start(t, "overwrite", dir)
 		for range round + 1 {
 			if !lines.Scan() {
