@@ -1,0 +1,54 @@
+// Package buildpriorityqueue is the door of build_priority_queue: it registers the entry point, links the drivers that this function
+// needs and no other, and hands a decoded call to the trade. It decides nothing itself.
+package buildpriorityqueue
+
+import (
+	"context"
+	"net/http"
+	"os"
+
+	framework "github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/door"
+	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive"
+	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/runlog"
+	"github.com/retentionops/retentionops/functions/internal/setup"
+)
+
+func init() {
+	env := setup.FromProcess(door.NewLogger(os.Stderr))
+	framework.HTTP(functions.BuildPriorityQueue.EntryPoint, door.Drained(Handler(env)).ServeHTTP)
+}
+
+// Handler serves build_priority_queue in the given environment.
+func Handler(env *setup.Env) http.Handler {
+	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.BuildPriorityQueue,
+		func(ctx context.Context, in functions.BuildPriorityQueueInput) (out functions.BuildPriorityQueueOutput, err error) {
+			day, err := env.Day(ctx, in.Date)
+			if err != nil {
+				return out, err
+			}
+			if !in.DryRun {
+				if err := day.MayAct(); err != nil {
+					return out, err
+				}
+			}
+			papers, err := env.Archive(ctx)
+			if err != nil {
+				return out, err
+			}
+			assessment, err := priority.Assess(ctx, day.Warehouse, day.Book, day.Date)
+			if err != nil {
+				return out, err
+			}
+			lastSent, err := (&runlog.Log{Warehouse: day.Warehouse}).LastSent(ctx)
+			if err != nil {
+				return out, err
+			}
+			builder := &priority.Builder{Queues: day.Warehouse, Archive: papers, Now: env.Now, KeepDays: day.KeepDays}
+			return builder.Build(ctx, day.Book, assessment,
+				priority.Options{DryRun: in.DryRun, Override: in.Override, LastSent: lastSent})
+		})
+}

@@ -1,0 +1,46 @@
+// Package exportaudience is the door of export_audience: it registers the entry point, links the drivers that this
+// function needs and no other, and hands a decoded call to the trade. It decides nothing itself.
+package exportaudience
+
+import (
+	"context"
+	"net/http"
+	"os"
+
+	framework "github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/door"
+	"github.com/retentionops/retentionops/functions/internal/audience"
+	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
+	"github.com/retentionops/retentionops/functions/internal/setup"
+)
+
+func init() {
+	env := setup.FromProcess(door.NewLogger(os.Stderr))
+	framework.HTTP(functions.ExportAudience.EntryPoint, door.Drained(Handler(env)).ServeHTTP)
+}
+
+// Handler serves export_audience in the given environment.
+func Handler(env *setup.Env) http.Handler {
+	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.ExportAudience,
+		func(ctx context.Context, in functions.ExportAudienceInput) (out functions.ExportAudienceOutput, err error) {
+			day, err := env.Day(ctx, in.Date)
+			if err != nil {
+				return out, err
+			}
+			if !in.DryRun {
+				if err := day.MayAct(); err != nil {
+					return out, err
+				}
+			}
+			settings, err := setup.ReadSettings[audience.Settings](ctx, env)
+			if err != nil {
+				return out, err
+			}
+			exporter := &audience.Exporter{
+				Warehouse: day.Warehouse, CSV: env.Exports, Sheets: env.Sheets, Settings: settings, Logger: env.Logger(),
+			}
+			return exporter.Export(ctx, day.Date, in, day.Book.Rollout().Folder)
+		})
+}

@@ -1,0 +1,259 @@
+// Package setup turns the environment into ports, lazily: a port is opened by the first call that needs it, kept when
+// that succeeded and tried again by the next call when it did not.
+//
+// It imports no driver: what a program can open is what its main or its door links.
+package setup
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"time"
+	_ "time/tzdata" // the runtime's image may hold no time zones
+
+	"cloud.google.com/go/civil"
+	"github.com/oklog/ulid/v2"
+	"github.com/sethvargo/go-envconfig"
+
+	brieftemplates "github.com/retentionops/retentionops/brief_templates"
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/alert"
+	"github.com/retentionops/retentionops/functions/internal/archive"
+	"github.com/retentionops/retentionops/functions/internal/destination"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
+	"github.com/retentionops/retentionops/functions/internal/warehouse"
+	"github.com/retentionops/retentionops/rules"
+)
+
+// Config names the ports. Settings that belong to one room alone stand with that room.
+type Config struct {
+	Warehouse string `env:"RETENTIONOPS_WAREHOUSE"`              // duckdb:///path/file.duckdb
+	Archive   string `env:"RETENTIONOPS_ARCHIVE"`                // file:///dir
+	Exports   string `env:"RETENTIONOPS_EXPORTS"`                // file:///dir: where CSV audiences go
+	Sheets    string `env:"RETENTIONOPS_SHEETS"`                 // sheets://SPREADSHEET_ID: where sheets go; empty: nowhere
+	Rules     string `env:"RETENTIONOPS_RULES"`                  // a folder; empty: the rules built in
+	Templates string `env:"RETENTIONOPS_TEMPLATES"`              // a folder; empty: the templates built in
+	QueueDays int    `env:"RETENTIONOPS_QUEUE_DAYS, default=90"` // days of queue that are kept (§6.1)
+	TimeZone  string `env:"RETENTIONOPS_TIMEZONE, default=UTC"`  // decides which day "today" is
+}
+
+// Options are what a program gives its environment.
+type Options struct {
+	Lookuper envconfig.Lookuper // reads settings by name
+	Logger   *slog.Logger
+	Now      func() time.Time
+	NewID    func() string   // makes ids of calls and runs; they sort by time
+	Phase    functions.Phase // when set, stands in for the phase in rollout.yaml: the demo plays production
+}
+
+// Env is the environment of a program. It is safe for use by several goroutines.
+type Env struct {
+	options   Options
+	config    Lazy[Config]
+	warehouse Lazy[*warehouse.Warehouse]
+	archive   Lazy[archive.Archive]
+	exports   Lazy[destination.Destination]
+	sheets    Lazy[destination.Destination]
+	book      Lazy[*rulebook.Book]
+}
+
+// New makes an environment; nothing is read or opened yet.
+func New(options Options) *Env { return &Env{options: options} }
+
+// FromProcess is the environment of a deployed function: the process's variables and the system's clock.
+func FromProcess(logger *slog.Logger) *Env {
+	return New(Options{Lookuper: envconfig.OsLookuper(), Logger: logger, Now: time.Now, NewID: NewID})
+}
+
+// NewID makes an id that sorts by time.
+func NewID() string { return ulid.Make().String() }
+
+// Lookuper reads settings by name, for rooms that have their own.
+func (e *Env) Lookuper() envconfig.Lookuper { return e.options.Lookuper }
+
+// Logger is where the program logs.
+func (e *Env) Logger() *slog.Logger { return e.options.Logger }
+
+// Now is the program's clock.
+func (e *Env) Now() time.Time { return e.options.Now() }
+
+// NewID makes an id of a call or a run.
+func (e *Env) NewID() string { return e.options.NewID() }
+
+// Config reads the settings that name the ports.
+func (e *Env) Config(ctx context.Context) (Config, error) {
+	return e.config.Get(func() (Config, error) { return ReadSettings[Config](ctx, e) })
+}
+
+// ReadSettings fills a room's settings from the environment. A value that cannot be read is failed_precondition.
+func ReadSettings[S any](ctx context.Context, e *Env) (S, error) {
+	var settings S
+	err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: &settings, Lookuper: e.options.Lookuper})
+	if err == nil {
+		return settings, nil
+	}
+	if told, ok := errors.AsType[*functions.Error](err); ok {
+		return settings, told // the room has said what is wrong with its value
+	}
+	return settings, functions.Errorf(functions.FailedPrecondition, "a setting cannot be read").
+		WithHint("the log names the variable").WithCause(err)
+}
+
+// Today is the present day in the configured time zone.
+func (e *Env) Today(ctx context.Context) (functions.Date, error) {
+	config, err := e.Config(ctx)
+	if err != nil {
+		return functions.Date{}, err
+	}
+	zone, err := time.LoadLocation(config.TimeZone)
+	if err != nil {
+		return functions.Date{}, functions.Errorf(functions.FailedPrecondition, "RETENTIONOPS_TIMEZONE is not a time zone").
+			WithHint("write a name such as UTC or Europe/Berlin").WithCause(err)
+	}
+	return civil.DateOf(e.Now().In(zone)), nil
+}
+
+// Warehouse is the warehouse that RETENTIONOPS_WAREHOUSE names.
+func (e *Env) Warehouse(ctx context.Context) (*warehouse.Warehouse, error) {
+	return openPort(ctx, e, &e.warehouse, "RETENTIONOPS_WAREHOUSE", func(c Config) string { return c.Warehouse }, warehouse.Open)
+}
+
+// Archive is the archive that RETENTIONOPS_ARCHIVE names.
+func (e *Env) Archive(ctx context.Context) (archive.Archive, error) {
+	return openPort(ctx, e, &e.archive, "RETENTIONOPS_ARCHIVE", func(c Config) string { return c.Archive }, archive.Open)
+}
+
+// Exports is the destination of CSV audiences that RETENTIONOPS_EXPORTS names.
+func (e *Env) Exports(ctx context.Context) (destination.Destination, error) {
+	return openPort(ctx, e, &e.exports, "RETENTIONOPS_EXPORTS", func(c Config) string { return c.Exports }, destination.Open)
+}
+
+// Sheets is the destination of sheets that RETENTIONOPS_SHEETS names.
+func (e *Env) Sheets(ctx context.Context) (destination.Destination, error) {
+	return openPort(ctx, e, &e.sheets, "RETENTIONOPS_SHEETS", func(c Config) string { return c.Sheets }, destination.Open)
+}
+
+// openPort opens a port once. The driver gets a context of its own: it outlives the request that happened to be first.
+func openPort[P any](
+	ctx context.Context, e *Env, port *Lazy[P], variable string, url func(Config) string,
+	open func(context.Context, string) (P, error),
+) (P, error) {
+	return port.Get(func() (P, error) {
+		var none P
+		config, err := e.Config(ctx)
+		if err != nil {
+			return none, err
+		}
+		if url(config) == "" {
+			return none, functions.Errorf(functions.FailedPrecondition, "%s is not set", variable).
+				WithHint("set it to the URL of what this function shall use")
+		}
+		return open(context.WithoutCancel(ctx), url(config))
+	})
+}
+
+// Rules is the rulebook: built in, or from the folder that RETENTIONOPS_RULES names. Files at fault are
+// failed_precondition with every finding as the cause.
+func (e *Env) Rules(ctx context.Context) (*rulebook.Book, error) {
+	return e.book.Get(func() (*rulebook.Book, error) {
+		config, err := e.Config(ctx)
+		if err != nil {
+			return nil, err
+		}
+		files, err := folder(config.Rules, rules.FS, "RETENTIONOPS_RULES")
+		if err != nil {
+			return nil, err
+		}
+		book, err := rulebook.Load(files)
+		if err != nil {
+			return nil, functions.Errorf(functions.FailedPrecondition, "the rule files are at fault").
+				WithHint("retentionops rules check names each place").WithCause(err)
+		}
+		if e.options.Phase != "" {
+			book = book.WithPhase(e.options.Phase)
+		}
+		return book, nil
+	})
+}
+
+// Day is what every tool begins with: the day asked for, and what answers for it.
+type Day struct {
+	Date      functions.Date
+	Decider   *alert.Decider
+	Book      *rulebook.Book
+	Warehouse *warehouse.Warehouse
+	KeepDays  int // days of queue that are kept
+}
+
+// Day resolves the caller's name for a day and opens what answers for it.
+func (e *Env) Day(ctx context.Context, ref functions.DateRef) (Day, error) {
+	var day Day
+	config, err := e.Config(ctx)
+	if err != nil {
+		return day, err
+	}
+	day.KeepDays = config.QueueDays
+	if day.Book, err = e.Rules(ctx); err != nil {
+		return day, err
+	}
+	today, err := e.Today(ctx)
+	if err != nil {
+		return day, err
+	}
+	if day.Warehouse, err = e.Warehouse(ctx); err != nil {
+		return day, err
+	}
+	day.Decider = &alert.Decider{
+		Alerts: day.Warehouse, Detection: day.Book.Detection(), Today: func() functions.Date { return today },
+	}
+	day.Date, err = day.Decider.Resolve(ctx, ref)
+	return day, err
+}
+
+// MayAct is failed_precondition in the phase disabled, which stops every side effect and leaves the reading tools on.
+func (d Day) MayAct() error {
+	if d.Book.Rollout().Phase != functions.PhaseDisabled {
+		return nil
+	}
+	return functions.Errorf(functions.FailedPrecondition, "the phase is disabled: nothing is written or sent").
+		WithHint("rules/rollout.yaml holds the phase; dry_run still shows what would happen")
+}
+
+// TemplateFiles are the brief templates: built in, or the folder that RETENTIONOPS_TEMPLATES names.
+func (e *Env) TemplateFiles(ctx context.Context) (fs.FS, error) {
+	config, err := e.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return folder(config.Templates, brieftemplates.FS, "RETENTIONOPS_TEMPLATES")
+}
+
+// folder is the folder that the setting names by path or file URL, else what is built in.
+func folder(setting string, builtIn fs.FS, variable string) (fs.FS, error) {
+	if setting == "" {
+		return builtIn, nil
+	}
+	path := setting
+	if u, err := url.Parse(setting); err == nil && u.Scheme != "" {
+		if u.Scheme != "file" {
+			return nil, functions.Errorf(functions.FailedPrecondition, "%s names a %s:// place", variable, u.Scheme).
+				WithHint("write the path of a folder")
+		}
+		path = u.Path
+	}
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return nil, functions.Errorf(functions.FailedPrecondition, "%s does not name a folder", variable).WithCause(err)
+	}
+	return os.DirFS(path), nil
+}
+
+// Close lets go of what was opened.
+func (e *Env) Close() error {
+	if opened, ready := e.warehouse.Peek(); ready {
+		return opened.Close()
+	}
+	return nil
+}

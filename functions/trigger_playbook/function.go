@@ -1,0 +1,86 @@
+// Package triggerplaybook is the door of trigger_playbook: it registers the entry point, links the drivers that this
+// function needs and no other, and puts the runner of playbooks together. It decides nothing itself.
+package triggerplaybook
+
+import (
+	"context"
+	"net/http"
+	"os"
+
+	framework "github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/door"
+	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive"
+	"github.com/retentionops/retentionops/functions/internal/audience"
+	"github.com/retentionops/retentionops/functions/internal/brief"
+	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
+	"github.com/retentionops/retentionops/functions/internal/playbook"
+	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/runlog"
+	"github.com/retentionops/retentionops/functions/internal/setup"
+)
+
+func init() {
+	env := setup.FromProcess(door.NewLogger(os.Stderr))
+	framework.HTTP(functions.TriggerPlaybook.EntryPoint, door.Drained(Handler(env)).ServeHTTP)
+}
+
+// Handler serves trigger_playbook in the given environment.
+func Handler(env *setup.Env) http.Handler {
+	desk := &desk{env: env, client: &http.Client{}}
+	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.TriggerPlaybook,
+		func(ctx context.Context, in functions.TriggerPlaybookInput) (out functions.TriggerPlaybookOutput, err error) {
+			runner, err := desk.runner(ctx)
+			if err != nil {
+				return out, err
+			}
+			return runner.Run(ctx, in)
+		})
+}
+
+// desk puts runners together; it keeps what every run uses again.
+type desk struct {
+	env       *setup.Env
+	client    *http.Client
+	templates setup.Lazy[*brief.Templates]
+}
+
+// runner is the runner of one call. It resolves the day itself.
+func (d *desk) runner(ctx context.Context) (*playbook.Runner, error) {
+	day, err := d.env.Day(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	papers, err := d.env.Archive(ctx)
+	if err != nil {
+		return nil, err
+	}
+	templates, err := d.templates.Get(func() (*brief.Templates, error) {
+		files, err := d.env.TemplateFiles(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return brief.Load(files)
+	})
+	if err != nil {
+		return nil, err
+	}
+	webhook, err := setup.ReadSettings[playbook.Config](ctx, d.env)
+	if err != nil {
+		return nil, err
+	}
+	csv, err := setup.ReadSettings[audience.Settings](ctx, d.env)
+	if err != nil {
+		return nil, err
+	}
+	return &playbook.Runner{
+		Alert: day.Decider, Customers: day.Warehouse, Book: day.Book, Templates: templates,
+		Builder:  &priority.Builder{Queues: day.Warehouse, Archive: papers, Now: d.env.Now, KeepDays: day.KeepDays},
+		Exporter: &audience.Exporter{Warehouse: day.Warehouse, CSV: d.env.Exports, Sheets: d.env.Sheets, Settings: csv, Logger: d.env.Logger()},
+		Log: &runlog.Log{
+			Warehouse: day.Warehouse, Archive: papers, Logger: d.env.Logger(), Now: d.env.Now, Longest: playbook.DefaultLongest,
+		},
+		Archive: papers, Client: d.client, Config: webhook, Logger: d.env.Logger(), Now: d.env.Now, NewID: d.env.NewID,
+	}, nil
+}
