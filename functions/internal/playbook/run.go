@@ -89,6 +89,9 @@ type run struct {
 // and the run's id. A day that was sent before answers with the first result, AlreadyDone. A day that another run works
 // on is failed_precondition with the id of that run; no run is made then, and none is logged.
 //
+// A day in the shadow phase is claimed like any other, so that two runs do not write over each other; but it ends as
+// skipped and never as sent, so it may be run as often as people want to look at it.
+//
 // Once the day is claimed the run goes on to its end, also when the caller goes away.
 func (r *Runner) Run(ctx context.Context, in functions.TriggerPlaybookInput) (functions.TriggerPlaybookOutput, error) {
 	if err := in.Check(); err != nil {

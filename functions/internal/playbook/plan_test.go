@@ -1,0 +1,316 @@
+package playbook_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/warehouse"
+)
+
+func TestADryRunWritesNothing(t *testing.T) {
+	t.Parallel()
+	hook := newHook(t, says(200, receipt))
+	h := newHouse(t, functions.PhaseProduction, hook.address())
+	out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Status != functions.RunSuccess || out.DeliveryState != functions.DeliveryNone || !out.DryRun || out.LogWritten {
+		t.Errorf("got %+v", out)
+	}
+	want := &functions.Plan{
+		Tiers: []functions.PlannedTier{
+			{TierTotal: functions.TierTotal{Tier: functions.P1, Customers: 10}, Exported: true},
+			{TierTotal: functions.TierTotal{Tier: functions.P2, Customers: 20}, Exported: true},
+			{TierTotal: functions.TierTotal{Tier: functions.P3, Customers: 15}},
+		},
+		Destinations: []string{"csv"}, Sends: true, Channel: "#retention-alerts", Mention: "nobody",
+		Ticket: &functions.PlannedTicket{
+			Project: "RETENTION", Type: "Task", Priority: "High", Title: "Retention Alert WARNING - 2026-01-12",
+			Due: time.Date(2026, 1, 13, 8, 0, 0, 0, time.UTC),
+		},
+		Digest: out.Plan.Digest,
+	}
+	for i := range out.Plan.Tiers {
+		out.Plan.Tiers[i].ValueAtRisk = functions.Money{}
+	}
+	if diff := cmp.Diff(want, out.Plan); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	_, err = h.warehouse.QueueSummary(t.Context(), day)
+	if left := append(files(t, h.papers), files(t, h.exports)...); len(left) != 0 || len(h.rows(t)) != 0 ||
+		len(hook.requests()) != 0 || functions.CodeOf(err) != functions.NotFound {
+		t.Errorf("files %v, %d runs, %d requests, queue %v; want nothing", left, len(h.rows(t)), len(hook.requests()), err)
+	}
+}
+
+func TestARunTakesOnlyThePlanThatWasExpected(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(*testing.T, *house)
+		fits   bool
+	}{
+		{"nothing has changed", func(*testing.T, *house) {}, true},
+		{"an hour has passed", func(_ *testing.T, h *house) { h.clock.advance(time.Hour) }, true},
+		{"a customer has bought", func(t *testing.T, h *house) {
+			h.exec(t, `UPDATE base_customers SET total_revenue = total_revenue + 0.01 WHERE customer_id = 'customer-003'`)
+		}, false},
+		{"a customer has gone", func(t *testing.T, h *house) {
+			h.exec(t, `DELETE FROM base_customers WHERE customer_id = 'customer-003'`)
+		}, false},
+		{"the alert has changed", func(t *testing.T, h *house) {
+			h.exec(t, `UPDATE alert_logic SET severity = 'CRITICAL' WHERE alert_date = '2026-01-12'`)
+		}, false},
+		{"the ticket has changed", func(t *testing.T, h *house) {
+			h.Book = shipped(t, functions.PhaseProduction, "24 hours", "48 hours")
+		}, false},
+		{"the phase has changed", func(t *testing.T, h *house) { h.Book = shipped(t, functions.PhasePilot) }, false},
+		{"the webhook has changed", func(_ *testing.T, h *house) { h.Config.URL += "x" }, false},
+		{"the destination has changed", func(_ *testing.T, h *house) { h.Target = functions.TargetBoth }, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			hook := newHook(t, says(200, receipt))
+			h := newHouse(t, functions.PhaseProduction, hook.address())
+			planned, err := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.change(t, h)
+			out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{ExpectDigest: planned.Plan.Digest})
+			if test.fits {
+				if err != nil || out.DeliveryState != functions.DeliveryConfirmed {
+					t.Errorf("got %+v, %v; want a confirmed run", out, err)
+				}
+				return
+			}
+			if functions.CodeOf(err) != functions.FailedPrecondition || len(hook.requests()) != 0 || len(h.kept(t, "queues/")) != 0 {
+				t.Errorf("got %v, %d requests, queue %v; want failed_precondition and nothing made",
+					err, len(hook.requests()), h.kept(t, "queues/"))
+			}
+		})
+	}
+}
+
+func TestForecasts(t *testing.T) {
+	t.Parallel()
+	crowd := func(t *testing.T, h *house) {
+		t.Helper()
+		h.exec(t, `UPDATE retention_snapshot SET retention_status = 'ACTIVE', days_since_last_order = 20`)
+		h.exec(t, `UPDATE churn_detection SET churn_risk_level = 'HIGH'`)
+	}
+	tests := []struct {
+		name   string
+		phase  functions.Phase
+		in     functions.TriggerPlaybookInput
+		change func(*testing.T, *house)
+		want   string
+	}{
+		{"an ordinary day", functions.PhaseProduction, functions.TriggerPlaybookInput{}, nil, "would send the WARNING playbook to #retention-alerts"},
+		{"a day without an alert", functions.PhaseProduction, functions.TriggerPlaybookInput{}, func(t *testing.T, h *house) {
+			h.exec(t, `UPDATE alert_logic SET alert_flag = false`)
+		}, "would be skipped: no alert"},
+		{"the shadow phase", functions.PhaseShadow, functions.TriggerPlaybookInput{}, nil, "send nothing: the phase is shadow"},
+		{"no webhook", functions.PhaseProduction, functions.TriggerPlaybookInput{}, func(_ *testing.T, h *house) { h.Config.URL = "" }, "would be refused: RETENTIONOPS_WEBHOOK_URL is not set"},
+		{"a guardrail", functions.PhaseProduction, functions.TriggerPlaybookInput{}, crowd, "would be stopped: a guardrail stops this"},
+		{
+			"a guardrail that is passed", functions.PhaseProduction,
+			functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: "a sale"}}, crowd, "would send the WARNING playbook",
+		},
+		{"a day that was sent", functions.PhaseProduction, functions.TriggerPlaybookInput{}, func(t *testing.T, h *house) {
+			if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{}); err != nil {
+				t.Fatal(err)
+			}
+		}, "answer with the result of run 01KRUN0001"},
+		{"a digest of another plan", functions.PhaseProduction, functions.TriggerPlaybookInput{ExpectDigest: "0"}, nil, "this is not the plan that was expected"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, test.phase, newHook(t, says(200, receipt)).address())
+			if test.change != nil {
+				test.change(t, h)
+			}
+			test.in.DryRun = true
+			out, err := h.Run(t.Context(), test.in)
+			if err != nil || !strings.Contains(out.Reason, test.want) || out.Plan == nil || out.Plan.Digest == "" || out.Status != functions.RunSuccess {
+				t.Errorf("got %q, %v; want something with %q", out.Reason, err, test.want)
+			}
+		})
+	}
+}
+
+func TestAnOverridePassesAndIsLogged(t *testing.T) {
+	t.Parallel()
+	hook := newHook(t, says(200, receipt))
+	h := newHouse(t, functions.PhaseProduction, hook.address())
+	h.exec(t, `UPDATE retention_snapshot SET retention_status = 'ACTIVE', days_since_last_order = 20`)
+	h.exec(t, `UPDATE churn_detection SET churn_risk_level = 'HIGH'`)
+	_, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
+	if err == nil || !strings.Contains(err.Error(), "P1 takes 100 of 100 customers: 100.0 %, stops over 60 %") {
+		t.Errorf("got %v; the figure and the limit are to be named", err)
+	}
+	out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: "a sale"}})
+	if err != nil || out.Guardrails.Verdict != functions.VerdictWarn {
+		t.Fatalf("got %+v, %v", out, err)
+	}
+	rows, err := h.Log.List(t.Context(), warehouse.RunQuery{RunID: out.RunID})
+	if err != nil || rows[0].ForcedBy != "Ada: a sale" {
+		t.Errorf("forced_by %q, %v", rows[0].ForcedBy, err)
+	}
+}
+
+// TestThePayload holds the message against the fields of §9.1, and looks for customers in it.
+func TestThePayload(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		severity functions.Severity
+		exports  string
+		mention  string
+		priority string
+		hours    int
+	}{
+		{functions.Warning, `["p1","p2"]`, "nobody", "High", 24},
+		{functions.Critical, `["p1","p2","p3"]`, "channel", "Highest", 4},
+	} {
+		t.Run(string(test.severity), func(t *testing.T) {
+			t.Parallel()
+			hook := newHook(t, says(200, receipt))
+			h := newHouse(t, functions.PhaseProduction, hook.address())
+			h.exec(t, `UPDATE alert_logic SET severity = '`+string(test.severity)+`' WHERE alert_date = '2026-01-12'`)
+			if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{}); err != nil {
+				t.Fatal(err)
+			}
+			body := hook.requests()[0].body
+			if strings.Contains(body, "customer-0") {
+				t.Error("the payload names a customer")
+			}
+			var got map[string]any
+			if err := json.Unmarshal([]byte(body), &got); err != nil {
+				t.Fatal(err)
+			}
+			exports := []string{}
+			urls, _ := got["export_urls"].(map[string]any)
+			for _, tier := range []string{"p1", "p2", "p3"} {
+				if link, has := urls[tier]; has {
+					exports = append(exports, tier)
+					if text, _ := link.(string); !strings.HasSuffix(text, "2026-01-12_"+strings.ToUpper(tier)+".csv") {
+						t.Errorf("%s links to %v", tier, link)
+					}
+				}
+			}
+			if named, _ := json.Marshal(exports); string(named) != test.exports {
+				t.Errorf("exports %s, want %s", named, test.exports)
+			}
+			slack, _ := got["slack"].(map[string]any)
+			for _, long := range []any{got["brief_markdown"], got["subject"], slack["text"]} {
+				if text, _ := long.(string); text == "" {
+					t.Errorf("a text of the payload is empty: %s", body)
+				}
+			}
+			if blocks, _ := slack["blocks"].([]any); len(blocks) == 0 {
+				t.Errorf("no blocks: %s", body)
+			}
+			delete(got, "brief_markdown")
+			delete(got, "subject")
+			delete(slack, "text")
+			delete(slack, "blocks")
+			delete(got, "export_urls")
+			key := fmt.Sprintf("rop_2026-01-12_%s_production", test.severity)
+			want := map[string]any{
+				"date": "2026-01-12", "severity": string(test.severity), "alert_flag": true,
+				"metrics":         map[string]any{"current_value": 25.2, "baseline_value": 21.4, "delta_relative_pct": 17.8},
+				"priority_counts": map[string]any{"p1": 10.0, "p2": 20.0, "p3": 15.0},
+				"run_id":          "01KRUN0001", "idempotency_key": key, "phase": "production", "expires_at": "2026-01-13T08:00:00Z",
+				"slack": map[string]any{"channel": "#retention-alerts", "mention": test.mention},
+				"ticket": map[string]any{
+					"project": "RETENTION", "type": "Task", "priority": test.priority,
+					"title": fmt.Sprintf("Retention Alert %s - 2026-01-12", test.severity),
+					"due":   time.Date(2026, 1, 12, 8+test.hours, 0, 0, 0, time.UTC).Format(time.RFC3339), "label": key,
+				},
+				"rules_version": h.Book.Version(),
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNothingTellsASecret makes a run of each ending and looks everywhere that people look: in answers, errors, the
+// structured log, the run log, the archive and the exports.
+func TestNothingTellsASecret(t *testing.T) {
+	t.Parallel()
+	echo := func(w http.ResponseWriter, r *http.Request) {
+		says(500, fmt.Sprint(r.URL, r.Header))(w, r)
+	}
+	redirect := func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://127.0.0.1:1/other", http.StatusFound)
+	}
+	for name, script := range map[string]http.HandlerFunc{
+		"confirmed": says(200, receipt), "unknown": cuts, "refused": says(410, "Webhook not found."), "echoed": echo, "redirected": redirect,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hook := newHook(t, script)
+			h := newHouse(t, functions.PhaseProduction, hook.address())
+			planned, _ := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true})
+			out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
+			var text strings.Builder
+			fmt.Fprintf(&text, "%+v %+v %v %+v %v %s %+v", planned, out, err, functions.ProblemOf(err, ""), h.rows(t), h.logged, h.Runner.Config)
+			for _, dir := range []string{h.papers, h.exports} {
+				for _, file := range files(t, dir) {
+					content, err := os.ReadFile(dir + "/" + file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					text.WriteString(file)
+					text.Write(content)
+				}
+			}
+			secrets := []string{hook.URL, hookPath, apiKey, strings.TrimPrefix(secret, "whsec_"), "0123456789abcdef0123456789abcdef"}
+			for _, request := range hook.requests() {
+				secrets = append(secrets, strings.TrimPrefix(request.header.Get("webhook-signature"), "v1,"))
+			}
+			for _, secret := range secrets {
+				if strings.Contains(text.String(), secret) {
+					t.Errorf("%q is told", secret)
+				}
+			}
+		})
+	}
+}
+
+func TestProgressIsReported(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, functions.PhaseProduction, newHook(t, says(200, receipt)).address())
+	var reached []string
+	ctx := functions.WithReporter(t.Context(), func(p functions.Progress) {
+		if p.Steps > 0 {
+			reached = append(reached, fmt.Sprintf("%s %d/%d", p.Stage, p.Step, p.Steps))
+		}
+	})
+	ctx = functions.WithCall(ctx, functions.Call{RunID: "01KFROMTHEDOOR", Caller: "daily"})
+	out, err := h.Run(ctx, functions.TriggerPlaybookInput{})
+	if err != nil || out.RunID != "01KFROMTHEDOOR" || h.rows(t)[0].Caller != "daily" {
+		t.Errorf("got run %s, %v; the call's id is the run's", out.RunID, err)
+	}
+	want := []string{"decide 1/8", "begin 2/8", "queue 3/8", "guardrails 4/8", "export 5/8", "brief 6/8", "send 7/8", "end 8/8"}
+	if diff := cmp.Diff(want, reached); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	stage, err := h.Archive.Get(t.Context(), "runs/01KFROMTHEDOOR/stage")
+	if err != nil || string(stage) != "end" {
+		t.Errorf("the archive keeps stage %q, %v", stage, err)
+	}
+}
