@@ -123,7 +123,7 @@ func resultKind(want kind) reflect.Kind {
 // newConfig is how expr is set up for rules: the row as environment, six of its functions, two of ours. The optimiser
 // stays off: it changes what an empty field means, and gains nothing here.
 func newConfig() *conf.Config {
-	config := conf.New(&row{})
+	config := conf.New(row{}) // of the struct, so that fields are read by index; programs run on a pointer to one
 	config.Optimize = false
 	kept := conf.FunctionsTable{}
 	for _, f := range builtin.Builtins {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/expr-lang/expr/vm"
+	"github.com/shopspring/decimal"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/retention"
@@ -60,7 +61,7 @@ func (j *Judge) verdict(r *rule, c *retention.Customer) (Verdict, error) {
 	if v.Action, err = j.actionOf(r.tier); err != nil {
 		return Verdict{}, err
 	}
-	v.ValueProxy = p.share.of.shareOf(c, &p.share)
+	v.ValueProxy = p.share.shareOf(p.share.of.amount(c).V)
 	return v, nil
 }
 
@@ -120,7 +121,18 @@ func (j *Judge) actionOf(tier functions.Tier) (string, error) {
 	return "", fmt.Errorf("tier %s has no action that fits everyone", tier)
 }
 
-// shareOf is the exact share of an amount, rounded half away from zero.
-func (f *field) shareOf(c *retention.Customer, s *valueShare) functions.Money {
-	return functions.Money{Decimal: f.amount(c).V.Mul(s.share).Round(s.decimals)}
+// shareOf is the exact share of an amount, rounded half away from zero. Amounts of up to 15 digits, which is nearly all, are
+// worked out in whole numbers: that is as exact, and makes no big ones on the way.
+func (s *valueShare) shareOf(amount functions.Money) functions.Money {
+	dropped := -(amount.Exponent() + s.share.Exponent()) - s.decimals // digits to be rounded away
+	if dropped < 0 || dropped > 12 || amount.NumDigits() > 15 || s.share.NumDigits() > 3 {
+		return functions.Money{Decimal: amount.Mul(s.share).Round(s.decimals)}
+	}
+	unit := int64(powersOfTen[dropped])
+	product := amount.CoefficientInt64() * s.share.CoefficientInt64()
+	half := unit / 2
+	if product < 0 {
+		half = -half
+	}
+	return functions.Money{Decimal: decimal.New((product+half)/unit, -s.decimals)}
 }

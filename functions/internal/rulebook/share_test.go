@@ -1,0 +1,63 @@
+package rulebook
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/retentionops/retentionops/functions"
+)
+
+func TestShareIsExactAndRoundsHalfAwayFromZero(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		amount, share string
+		decimals      int32
+		want          string
+	}{
+		"the source document's example":       {"3847.00", "0.30", 2, "1154.10"},
+		"half a cent goes up":                 {"0.05", "0.30", 2, "0.02"},
+		"half a cent below zero goes down":    {"-0.05", "0.30", 2, "-0.02"},
+		"less than half a cent goes away":     {"0.01", "0.30", 2, "0"},
+		"an amount as a float cannot hold it": {"9007199254740993.01", "0.30", 2, "2702159776422297.90"},
+		"no decimals":                         {"5", "0.30", 0, "2"},
+		"more decimals than there are":        {"5", "0.3", 6, "1.5"},
+		"nothing":                             {"0", "0.30", 2, "0"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			share := valueShare{share: decimal.RequireFromString(tc.share), decimals: tc.decimals}
+			amount := functions.Money{Decimal: decimal.RequireFromString(tc.amount)}
+			if got, want := share.shareOf(amount), decimal.RequireFromString(tc.want); !got.Equal(want) {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestShareShortWayIsAsExactAsTheLong(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 5))
+	for range 20_000 {
+		amount := functions.Money{Decimal: decimal.New(random.Int64N(1e15)-5e14, -random.Int32N(10))}
+		share := valueShare{share: decimal.New(random.Int64N(1000), -3), decimals: random.Int32N(4)}
+		want := amount.Mul(share.share).Round(share.decimals)
+		if got := share.shareOf(amount); !got.Equal(want) {
+			t.Fatalf("%s of %s at %d decimals: got %s, want %s", share.share, amount, share.decimals, got, want)
+		}
+	}
+}
+
+func TestNearestFloatIsTheFloatOfTheText(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(6, 6))
+	for range 20_000 {
+		amount := functions.Money{Decimal: decimal.New(random.Int64()-random.Int64(), -random.Int32N(30))}
+		want, _ := amount.Float64()
+		if got := nearestFloat(amount); got != want {
+			t.Fatalf("%s: got %v, want %v", amount, got, want)
+		}
+	}
+}
