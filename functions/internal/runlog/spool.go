@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -31,10 +32,16 @@ const spoolTime = "20060102T150405.000000Z"
 // spool keeps a row that the warehouse did not take: first in the structured log, which cannot refuse, then in the
 // archive.
 func (l *Log) spool(ctx context.Context, run retention.Run, cause error) {
+	// JSON has no word for a figure that is no number; the rest of the row must not be lost for it.
+	for _, figure := range []**float64{&run.CurrentValue, &run.BaselineValue, &run.DeltaRelativePct} {
+		if *figure != nil && (math.IsNaN(**figure) || math.IsInf(**figure, 0)) {
+			*figure = nil
+		}
+	}
 	row, err := json.Marshal(run)
-	if err != nil { // a figure that is no number: the row is kept as far as it can be told
-		l.Logger.ErrorContext(ctx, "a row of the run log was not written and has no JSON form",
-			"run_id", run.RunID, "run_log_row", fmt.Sprintf("%+v", run), "error", errors.Join(cause, err).Error())
+	if err != nil {
+		l.Logger.ErrorContext(ctx, "a row of the run log is lost: it has no JSON form",
+			"run_id", run.RunID, "status", string(run.Status), "error", errors.Join(cause, err).Error())
 		return
 	}
 	l.Logger.ErrorContext(ctx, "a row of the run log was not written",
@@ -87,6 +94,8 @@ func passes(err error) bool {
 }
 
 func (l *Log) reconcile(ctx context.Context, name string) (wrote bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, or(l.RowDeadline, defaultRowDeadline))
+	defer cancel()
 	run, err := l.kept(ctx, name)
 	if err != nil {
 		return false, err
@@ -171,6 +180,9 @@ func (l *Log) waiting(ctx context.Context) []retention.Run {
 	return runs
 }
 
+// defaultLimit is what warehouse.RunQuery says that a limit of 0 stands for.
+const defaultLimit = 1000
+
 // merge lets the waiting rows stand for their runs where they are newer than what the warehouse has.
 func merge(runs, waiting []retention.Run, query warehouse.RunQuery) []retention.Run {
 	changed := false
@@ -191,9 +203,8 @@ func merge(runs, waiting []retention.Run, query warehouse.RunQuery) []retention.
 		slices.SortFunc(runs, func(a, b retention.Run) int {
 			return cmp.Or(b.RunTimestamp.Compare(a.RunTimestamp), strings.Compare(b.RunID, a.RunID))
 		})
-		if query.Limit > 0 && len(runs) > query.Limit {
-			runs = runs[:query.Limit]
-		}
+		// Beyond the limit a waiting begin row may belong to a run whose end was not read: it must not show as running.
+		runs = runs[:min(len(runs), cmp.Or(query.Limit, defaultLimit))]
 	}
 	return runs
 }
