@@ -241,12 +241,23 @@ func (c *checker) pipe(pipe *parse.PipeNode, dot reflect.Type) reflect.Type {
 		of = c.command(command, dot, of, i > 0)
 	}
 	for _, name := range pipe.Decl {
-		if pipe.IsAssign {
-			continue // its type was set where it was made
+		if pipe.IsAssign { // it may be something else from now on, or only in some branch
+			c.forget(name.Ident[0])
+			continue
 		}
 		c.vars = append(c.vars, variable{name.Ident[0], of})
 	}
 	return of
+}
+
+// forget makes the type of a variable unknown.
+func (c *checker) forget(name string) {
+	for i := range slices.Backward(c.vars) {
+		if c.vars[i].name == name {
+			c.vars[i].of = nil
+			return
+		}
+	}
 }
 
 // command checks one command; piped is the type of the value that the command before hands to it.
@@ -393,7 +404,7 @@ func didYouMean(word, label string, valid []string) string {
 	if len(valid) > mostNamed {
 		listed += ", …"
 	}
-	best, distance := "", 1+max(1, utf8.RuneCountInString(word)/3)
+	best, distance := "", 1+max(1, (utf8.RuneCountInString(word)+1)/3)
 	for _, candidate := range valid {
 		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(candidate)); d < distance {
 			best, distance = candidate, d

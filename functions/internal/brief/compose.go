@@ -3,6 +3,7 @@ package brief
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -72,11 +73,13 @@ func duties(data *Data, in Input) {
 	play := in.Playbook
 	data.ToDo = texts(play.Do)
 	data.AnswerWithin = duration(play.Ticket.AnswerWithin)
+	if !in.Rollout.Sends || !acts(in.Rollout, in.Decision.Severity) {
+		return // no ticket, and nobody is notified, also when somebody posts the text by hand
+	}
 	title := strings.NewReplacer("{date}", data.Date, "{severity}", data.Severity).Replace(play.Ticket.Title)
 	data.Ticket = Ticket{Type: words(play.Ticket.Type), Priority: words(play.Ticket.Priority), Title: words(title)}
-	// What is not sent notifies nobody, also when somebody posts the text by hand.
-	if in.Rollout.Sends && acts(in.Rollout, in.Decision.Severity) && (play.Mention == "here" || play.Mention == "channel") {
-		data.Mention = Mention(play.Mention)
+	if mention := Mention(play.Mention); mentions[mention] != "" {
+		data.Mention = mention
 	}
 }
 
@@ -230,7 +233,7 @@ func acts(rollout rulebook.Rollout, severity functions.Severity) bool {
 func groupOf(name string, customers, of int64) Group {
 	shown := Group{Name: name, Customers: Count(customers)}
 	if of > 0 {
-		shown.Share = Percent(float64(customers) / float64(of) * 100)
+		shown.Share = Percent(math.Round(float64(customers)/float64(of)*1000) / 10)
 	}
 	return shown
 }

@@ -31,7 +31,7 @@ type Data struct {
 	QueueValue   Amount     `doc:"their value at stake together, an estimate"`
 	ToDo         []string   `doc:"what to do now, from rules/playbooks.yaml; empty on an INFO day"`
 	AnswerWithin string     `doc:"when an answer is due, such as '24 hours'; empty on an INFO day"`
-	Ticket       Ticket     `doc:"the ticket that the playbook opens"`
+	Ticket       Ticket     `doc:"the ticket that the playbook opens; empty when this phase opens none"`
 	Dashboard    URL        `doc:"the dashboard; empty when rules/playbooks.yaml names none"`
 	Exports      []Export   `doc:"the audience files; empty when nothing was exported"`
 	SetAside     Count      `doc:"customers that could not be judged and are in no tier"`
@@ -90,7 +90,7 @@ type Customer struct {
 
 // Ticket is the ticket that a playbook opens.
 type Ticket struct {
-	Type     string `doc:"such as Task; empty when there is no playbook"`
+	Type     string `doc:"such as Task; empty when the phase opens no ticket"`
 	Priority string `doc:"such as High"`
 	Title    string `doc:"its title, date and severity filled in"`
 }

@@ -33,6 +33,9 @@ func writeSlack(value any) string {
 		}
 		return string(mentionMark)
 	}
+	if address, ok := value.(URL); ok && address.known() {
+		return slackEscaper.Replace(write(value, nil)) // Slack reads &amp; in an address as &
+	}
 	return write(value, slackEscaper.Replace)
 }
 
@@ -43,9 +46,11 @@ func write(value any, escape func(string) string) string {
 	case Count, Percent, Change, Score:
 		return fmt.Sprint(value)
 	case URL:
-		if address, ok := safeURL(string(value)); ok {
-			// An ampersand is the one character that a safe address may hold and an escaper may touch.
-			return address
+		switch {
+		case value.known():
+			return value.safe()
+		case strange.MatchString(clean(string(value))):
+			return "#" // javascript: and the like link to nothing
 		}
 		return escape(clean(string(value)))
 	case Mention:
@@ -170,11 +175,12 @@ func escapeMarkdown(text string) string {
 				out.WriteByte('\\')
 			}
 		case '.', ')':
-			if (r == '.' && i >= 3 && strings.EqualFold(string(runes[i-3:i]), "www")) || leadingNumber(runes[:i]) {
+			www := r == '.' && i >= 3 && strings.EqualFold(string(runes[i-3:i]), "www")
+			if www || leadingNumber(runes[:i]) && at(i+1) == ' ' { // www.… links by itself; "1. " is a list
 				out.WriteByte('\\')
 			}
 		case '#', '+', '-', '=':
-			if i == 0 { // a heading, a list, a rule, an underline
+			if i == 0 && strings.ContainsRune(" #+-=", at(1)) { // a heading, a list, a rule, an underline; not -12
 				out.WriteByte('\\')
 			}
 		}
@@ -183,7 +189,7 @@ func escapeMarkdown(text string) string {
 	return out.String()
 }
 
-// leadingNumber says whether the runes are digits only: "1." at the beginning of a line is a list.
+// leadingNumber says whether the runes are digits only.
 func leadingNumber(runes []rune) bool {
 	for _, r := range runes {
 		if r < '0' || r > '9' {
@@ -196,16 +202,19 @@ func leadingNumber(runes []rune) bool {
 // schemes are the addresses that a brief may link: the web, and the local files and buckets of our destinations.
 var schemes = regexp.MustCompile(`^(https?|file|gs)://[^/?#]*`)
 
+// strange matches an address with a scheme; what schemes does not match as well is none of ours.
+var strange = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:`)
+
 // urlBytes are the bytes that stay as they are in an address. Brackets, quotes, blanks, | and \ are not among them:
 // they end a link in one of the formats.
 const urlBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/?#@!$&*+,;=%"
 
-// safeURL writes an address so that it cannot leave its place in any format. It is not ok without a known scheme.
-func safeURL(address string) (string, bool) {
-	address = clean(address)
-	if !schemes.MatchString(address) {
-		return "", false
-	}
+// known says whether the address has a scheme that a brief links; another is shown as a text.
+func (u URL) known() bool { return schemes.MatchString(clean(string(u))) }
+
+// safe writes the address so that it cannot leave its place in any format.
+func (u URL) safe() string {
+	address := clean(string(u))
 	var safe strings.Builder
 	for i := range len(address) {
 		if strings.IndexByte(urlBytes, address[i]) >= 0 {
@@ -214,5 +223,5 @@ func safeURL(address string) (string, bool) {
 			fmt.Fprintf(&safe, "%%%02X", address[i])
 		}
 	}
-	return safe.String(), true
+	return safe.String()
 }

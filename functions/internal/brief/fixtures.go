@@ -76,9 +76,11 @@ func criticalDay() Input {
 	in.Guardrails = functions.Guardrails{Verdict: functions.VerdictWarn, Findings: []functions.GuardrailFinding{
 		{Guardrail: "tier_growth", Verdict: functions.VerdictWarn, Message: "P2 grew by 64% since 2026-01-12; warns over 50%"},
 	}}
-	in.Exports = append(in.Exports[:1:1],
-		functions.TierExports{Tier: functions.P2, Rows: 401, Link: "https://files.example/2026-01-19/P2.csv"},
-		functions.TierExports{Tier: functions.P3, Rows: 204, Link: "https://files.example/2026-01-19/P3.csv"})
+	in.Exports = []functions.TierExports{
+		{Tier: functions.P1, Rows: 96, Link: "https://files.example/2026-01-19/P1.csv"},
+		{Tier: functions.P2, Rows: 401, Link: "https://files.example/2026-01-19/P2.csv"},
+		{Tier: functions.P3, Rows: 204, Link: "https://files.example/2026-01-19/P3.csv"},
+	}
 	return in
 }
 

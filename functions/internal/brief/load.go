@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	texttemplate "text/template"
 	"text/template/parse"
@@ -179,49 +178,16 @@ func (s *source) parse() bool {
 	tree.Mode = parse.SkipFuncCheck
 	s.trees = map[string]*parse.Tree{}
 	if _, err := tree.Parse(s.text, "", "", s.trees); err != nil {
+		// The joined text may be a line off where a steering line is at fault: the text as it is tells better.
+		again := parse.New(s.name)
+		again.Mode = parse.SkipFuncCheck
+		if _, plain := again.Parse(strings.Join(s.lines, "\n"), "", "", map[string]*parse.Tree{}); plain != nil {
+			err = plain
+		}
 		s.syntax(err)
 		return false
 	}
 	return true
-}
-
-// parseFault is how text/template says where it stopped: template: NAME:LINE: what.
-var parseFault = regexp.MustCompile(`(?s)^template: .*?:(\d+): (.*)$`)
-
-// plainly says a parser's usual complaints in words for people who do not program.
-var plainly = []struct{ contains, message, hint string }{
-	{"unexpected EOF", "an {{if}}, {{range}} or {{with}} has no {{end}}", "write {{end}} where it stops"},
-	{"unexpected {{end}}", "this {{end}} ends nothing", "take it out, or write the {{if}}, {{range}} or {{with}} that it ends"},
-	{"unexpected {{else}}", "this {{else}} belongs to nothing", "it stands between {{if}} and {{end}}"},
-	{"unclosed action", "{{ without }}", "write }} where the action ends"},
-	{"unterminated quoted string", "a text without its second quote", `write "text"`},
-	{"unterminated character constant", "a text in single quotes", `write "text" in double quotes`},
-	{"missing value for", "the action says nothing to look at", "write for instance {{if .Notes}}"},
-	{"undefined variable", "", "a name with $ must be given its value before: {{$name := .Severity}}"},
-	{`unexpected "="`, "", "to compare write eq: {{if eq .Severity \"WARNING\"}}"},
-	{"unexpected bad character", "", "to compare write eq, ne, lt or gt: {{if eq .Severity \"WARNING\"}}"},
-}
-
-func (s *source) syntax(err error) {
-	parts := parseFault.FindStringSubmatch(err.Error())
-	if parts == nil {
-		s.report(finding(s.name, idSyntax, strings.TrimPrefix(err.Error(), "template: "), ""))
-		return
-	}
-	line, _ := strconv.Atoi(parts[1]) // digits by the pattern
-	f := finding(s.name, idSyntax, parts[2], "")
-	for _, words := range plainly {
-		if strings.Contains(parts[2], words.contains) {
-			f.Message, f.Hint = cmp.Or(words.message, f.Message), words.hint
-			break
-		}
-	}
-	f.Line = min(line, len(s.lines))
-	f.Source = s.lines[f.Line-1]
-	// The parser names no column: the first action of the line is where a person looks.
-	f.Column = 1 + utf8.RuneCountInString(f.Source[:max(strings.Index(f.Source, "{{"), 0)])
-	f.Length = 2
-	s.report(f)
 }
 
 // at reports a fault at a place in the parsed text.
@@ -233,43 +199,6 @@ func (s *source) at(pos parse.Pos, length int, id, message, hint string) {
 	column := len(before) - (strings.LastIndexByte(before, '\n') + 1) - s.shifted[f.Line]
 	f.Column = 1 + utf8.RuneCountInString(f.Source[:min(max(column, 0), len(f.Source))])
 	f.Length = length
-	s.report(f)
-}
-
-// execFault is how text/template and html/template say where a rendering stopped.
-var execFault = regexp.MustCompile(`(?s)template: ?[^:]*:(\d+)(?::(\d+))?: (?:executing "[^"]*" at <(.*?)>: )?(.*)$`)
-
-// rendering reports that a test brief could not be written.
-func (s *source) rendering(fixture string, err error) {
-	if errors.Is(err, errTooMuch) {
-		s.report(finding(s.name, idRendered, fmt.Sprintf("the template writes more than %d bytes or takes more than %d steps for the test brief %q",
-			maxRendered, maxSteps, fixture), "lists within lists grow fast; take one out"))
-		return
-	}
-	var refused *htmltemplate.Error
-	parts := execFault.FindStringSubmatch(err.Error())
-	if parts == nil {
-		s.report(finding(s.name, idRendered, fmt.Sprintf("the test brief %q cannot be written: %v", fixture, errors.Unwrap(err)), ""))
-		return
-	}
-	line, _ := strconv.Atoi(parts[1])   // digits by the pattern
-	column, _ := strconv.Atoi(parts[2]) // digits or nothing
-	f := finding(s.name, idRendered, fmt.Sprintf("%s (in the test brief %q)", parts[4], fixture), "")
-	if errors.As(err, &refused) {
-		f.ID, f.Message, f.Hint = idRefused, refused.Description, "a value cannot stand here in HTML; write it between two tags"
-		line = refused.Line
-	}
-	f.Line = min(max(line, 1), len(s.lines))
-	f.Source = s.lines[f.Line-1]
-	column = min(max(column-s.shifted[f.Line], 0), len(f.Source))
-	f.Column = 1 + utf8.RuneCountInString(f.Source[:column])
-	f.Length = max(1, utf8.RuneCountInString(parts[3]))
-	// The same fault in another test brief is the same fault.
-	for _, said := range *s.faults {
-		if said.File == f.File && said.Line == f.Line && said.Column == f.Column {
-			return
-		}
-	}
 	s.report(f)
 }
 
