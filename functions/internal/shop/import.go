@@ -117,6 +117,7 @@ func importFile(ctx context.Context, db *sql.DB, path string) (ImportReport, err
 		return report, fmt.Errorf("empty shop_orders: %w", err)
 	}
 	batch := &orderBatch{ctx: ctx, tx: tx}
+	defer batch.wait() //nolint:errcheck // before the rollback; where the outcome counts it was asked for
 	reader, err := readerFor(path, source, batch, &report)
 	if err != nil {
 		return report, err
@@ -125,7 +126,7 @@ func importFile(ctx context.Context, db *sql.DB, path string) (ImportReport, err
 	if err := readAll(ctx, path, source, reader, &report); err != nil {
 		return report, err
 	}
-	if err := batch.flush(); err != nil {
+	if err := errors.Join(batch.flush(), batch.wait()); err != nil {
 		return report, err
 	}
 	if batch.count == 0 {
@@ -221,29 +222,30 @@ func damaged(path string, cause error) error {
 }
 
 func noOrder(path string, report ImportReport) error {
-	found := fmt.Sprintf("%s lines", humanize.Comma(report.Lines))
+	found := []string{humanize.Comma(report.Lines) + " lines"}
 	for _, dropped := range report.Dropped {
 		if dropped.Lines > 0 {
-			found += fmt.Sprintf(", %s dropped (%s)", humanize.Comma(dropped.Lines), dropped.Rule)
+			found = append(found, fmt.Sprintf("%s dropped (%s)", humanize.Comma(dropped.Lines), dropped.Rule))
 		}
 	}
 	if report.BadCount > 0 {
-		found += fmt.Sprintf(", %s bad, the first on line %d: %s",
-			humanize.Comma(report.BadCount), report.Bad[0].Line, report.Bad[0].Reason)
+		found = append(found, fmt.Sprintf("%s bad, the first on line %d: %s",
+			humanize.Comma(report.BadCount), report.Bad[0].Line, report.Bad[0].Reason))
 	}
-	return unusable(path, "holds no order that can be used (%s)", found)
+	return unusable(path, "holds no order that can be used (%s)", strings.Join(found, ", "))
 }
 
 // importedOrder is one row for shop_orders. Its texts hold no control character, its day and amount are checked.
 type importedOrder struct{ id, customer, day, amount, country string }
 
-// orderBatch gathers orders and inserts them by the thousand.
+// orderBatch gathers orders and inserts them by the thousand. While a batch goes in the next one is being read.
 type orderBatch struct {
 	ctx     context.Context
 	tx      *sql.Tx
 	text    strings.Builder
 	pending int
 	count   int64
+	done    chan error // the outcome of the insert under way; nil when there is none
 }
 
 // insertOrders takes a batch as one text, a line an order, fields parted by the unit separator: texts hold neither.
@@ -269,15 +271,32 @@ func (b *orderBatch) add(o importedOrder) error {
 	return b.flush()
 }
 
+// flush begins to insert what is gathered, and tells how the insert before it went.
 func (b *orderBatch) flush() error {
-	if b.pending == 0 {
+	err := b.wait()
+	if err != nil || b.pending == 0 {
+		return err
+	}
+	text, orders, done := b.text.String(), b.pending, make(chan error, 1)
+	b.text, b.pending, b.done = strings.Builder{}, 0, done
+	b.text.Grow(len(text))
+	b.count += int64(orders)
+	go func() {
+		_, err := b.tx.ExecContext(b.ctx, insertOrders, text)
+		if err != nil {
+			err = fmt.Errorf("insert %d orders: %w", orders, err)
+		}
+		done <- err
+	}()
+	return nil
+}
+
+// wait ends when no insert is under way.
+func (b *orderBatch) wait() error {
+	if b.done == nil {
 		return nil
 	}
-	if _, err := b.tx.ExecContext(b.ctx, insertOrders, b.text.String()); err != nil {
-		return fmt.Errorf("insert %d orders: %w", b.pending, err)
-	}
-	b.count += int64(b.pending)
-	b.pending = 0
-	b.text.Reset()
-	return nil
+	err := <-b.done
+	b.done = nil
+	return err
 }

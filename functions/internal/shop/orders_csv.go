@@ -211,7 +211,7 @@ func (o *orderReader) fault(next importedOrder) string {
 			return fmt.Sprintf("%s %s is not plain UTF-8 text", text.name, show(text.value))
 		}
 	}
-	if next.day != o.day {
+	if next.day == "" || next.day != o.day {
 		if _, err := parseDay(next.day); err != nil {
 			return fmt.Sprintf("order_date %s is not a day written YYYY-MM-DD, from 1900 on", show(next.day))
 		}

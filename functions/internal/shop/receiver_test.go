@@ -2,6 +2,7 @@ package shop_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -451,7 +452,7 @@ func ExampleNewReceiver() {
 	body := `{"date":"2026-01-19","severity":"CRITICAL","brief_markdown":"Act today.","run_id":"run-7"}`
 	key, _ := webhooks.NewWebhook(hookSecret)
 	signature, _ := key.Sign("rop_2026-01-19_CRITICAL_production", at, []byte(body))
-	request := httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader(body))
+	request := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/hook", strings.NewReader(body))
 	request.Header.Set("Webhook-Id", "rop_2026-01-19_CRITICAL_production")
 	request.Header.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
 	request.Header.Set("Webhook-Signature", signature)
