@@ -184,7 +184,7 @@ func (v *visit) body(ctx context.Context) ([]byte, error) {
 	case err == nil:
 	case errors.As(err, &over):
 		return nil, tooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded), ctx.Err() != nil:
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return nil, functions.Errorf(functions.DeadlineExceeded, "the body did not arrive in time").WithCause(err)
 	default:
 		return nil, functions.Errorf(functions.InvalidArgument, "the body ended early").WithCause(err)
