@@ -21,19 +21,19 @@ import (
 )
 
 // text is an audience's file.
-func text(t testing.TB, a destination.Audience) string {
-	t.Helper()
+func text(tb testing.TB, a destination.Audience) string {
+	tb.Helper()
 	var file strings.Builder
 	n, err := a.CSV.WriteTo(&file)
 	if err != nil || n != int64(file.Len()) {
-		t.Fatalf("WriteTo = %d, %v; wrote %d bytes", n, err, file.Len())
+		tb.Fatalf("WriteTo = %d, %v; wrote %d bytes", n, err, file.Len())
 	}
 	return file.String()
 }
 
 // parse reads a file strictly by RFC 4180, every byte of a cell as it stands: encoding/csv changes line breaks in cells.
-func parse(t testing.TB, file string, delimiter byte) [][]string {
-	t.Helper()
+func parse(tb testing.TB, file string, delimiter byte) [][]string {
+	tb.Helper()
 	var rows [][]string
 	var row []string
 	for at := 0; at < len(file); {
@@ -41,7 +41,7 @@ func parse(t testing.TB, file string, delimiter byte) [][]string {
 		if file[at] == '"' {
 			for at++; ; at++ {
 				if at >= len(file) {
-					t.Fatalf("a quote is not closed in line %d", len(rows)+1)
+					tb.Fatalf("a quote is not closed in line %d", len(rows)+1)
 				}
 				if file[at] != '"' {
 					cell.WriteByte(file[at])
@@ -56,7 +56,7 @@ func parse(t testing.TB, file string, delimiter byte) [][]string {
 		} else {
 			for at < len(file) && file[at] != delimiter && file[at] != '\r' && file[at] != '\n' {
 				if file[at] == '"' {
-					t.Fatalf("a quote in an unquoted cell in line %d", len(rows)+1)
+					tb.Fatalf("a quote in an unquoted cell in line %d", len(rows)+1)
 				}
 				cell.WriteByte(file[at])
 				at++
@@ -69,11 +69,11 @@ func parse(t testing.TB, file string, delimiter byte) [][]string {
 		case at < len(file) && file[at] == delimiter:
 			at++
 		default:
-			t.Fatalf("line %d does not go on with a delimiter or CR LF: %q", len(rows)+1, file[at:min(at+9, len(file))])
+			tb.Fatalf("line %d does not go on with a delimiter or CR LF: %q", len(rows)+1, file[at:min(at+9, len(file))])
 		}
 	}
 	if row != nil {
-		t.Fatalf("the last line does not end in CR LF")
+		tb.Fatalf("the last line does not end in CR LF")
 	}
 	return rows
 }
@@ -249,20 +249,20 @@ func checkReport(t *testing.T, rows []retention.QueueRow, limit int, report audi
 }
 
 // checkCells holds what was read against what was given: only text gains an apostrophe, and only before a formula.
-func checkCells(t testing.TB, a destination.Audience, got [][]string) {
-	t.Helper()
+func checkCells(tb testing.TB, a destination.Audience, got [][]string) {
+	tb.Helper()
 	if diff := cmp.Diff(audience.Columns(), got[0]); diff != "" || len(got) != len(a.Rows)+1 {
-		t.Fatalf("%d lines for %d rows; header (-want +got)\n%s", len(got), len(a.Rows), diff)
+		tb.Fatalf("%d lines for %d rows; header (-want +got)\n%s", len(got), len(a.Rows), diff)
 	}
 	for i, row := range a.Rows {
 		for j, want := range row {
 			cell := got[i+1][j]
 			guarded := cell == "'"+want && a.Columns[j].Kind == destination.Text && j != 1
 			if cell != want && !guarded {
-				t.Fatalf("row %d, %s: %q, want %q", i, a.Columns[j].Name, cell, want)
+				tb.Fatalf("row %d, %s: %q, want %q", i, a.Columns[j].Name, cell, want)
 			}
 			if a.Columns[j].Kind == destination.Text && j != 1 && cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
-				t.Fatalf("row %d, %s: %q would run", i, a.Columns[j].Name, cell)
+				tb.Fatalf("row %d, %s: %q would run", i, a.Columns[j].Name, cell)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"io"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/destination"
@@ -13,7 +14,7 @@ import (
 // Digest stands for exactly these rows in this order, the rules that judged them, where they go and in which form. The
 // same queue built twice has one digest.
 func Digest(a destination.Audience, rulesVersion string, target functions.Target, s Settings) string {
-	d := digest{sha256.New()}
+	d := digest{to: sha256.New()}
 	d.words("retentionops audience 1", a.Date.String(), string(a.Tier), a.Folder, rulesVersion, string(target), s.Delimiter.String())
 	if s.BOM {
 		d.words("bom")
@@ -26,21 +27,21 @@ func Digest(a destination.Audience, rulesVersion string, target functions.Target
 	for _, row := range a.Rows {
 		d.words(row...)
 	}
-	return hex.EncodeToString(d.Sum(nil))
+	return hex.EncodeToString(d.to.Sum(nil))
 }
 
-type digest struct{ hash.Hash }
+type digest struct{ to hash.Hash }
 
 // words adds texts, each with its length before it, so that no two lists of texts give the same bytes.
 func (d digest) words(texts ...string) {
 	for _, text := range texts {
 		d.count(len(text))
-		d.Write([]byte(text))
+		_, _ = io.WriteString(d.to, text) // a hash takes everything
 	}
 }
 
 func (d digest) count(n int) {
 	var size [8]byte
 	binary.BigEndian.PutUint64(size[:], uint64(n))
-	d.Write(size[:])
+	_, _ = d.to.Write(size[:])
 }

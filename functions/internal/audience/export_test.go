@@ -25,28 +25,28 @@ import (
 )
 
 // stored is a warehouse with the rows as the queue of the day.
-func stored(t testing.TB, rows ...retention.QueueRow) *warehouse.Warehouse {
-	t.Helper()
-	w, err := warehouse.Open(t.Context(), "duckdb:")
+func stored(tb testing.TB, rows ...retention.QueueRow) *warehouse.Warehouse {
+	tb.Helper()
+	w, err := warehouse.Open(tb.Context(), "duckdb:")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { w.Close() })
-	store(t, w, rows...)
+	tb.Cleanup(func() { w.Close() })
+	store(tb, w, rows...)
 	return w
 }
 
-func store(t testing.TB, w *warehouse.Warehouse, rows ...retention.QueueRow) {
-	t.Helper()
-	if _, err := w.ReplaceQueue(t.Context(), day, rows, day.AddDays(-90)); err != nil {
-		t.Fatal(err)
+func store(tb testing.TB, w *warehouse.Warehouse, rows ...retention.QueueRow) {
+	tb.Helper()
+	if _, err := w.ReplaceQueue(tb.Context(), day, rows, day.AddDays(-90)); err != nil {
+		tb.Fatal(err)
 	}
 }
 
 // exporter writes files into a directory of its own.
-func exporter(t testing.TB, w audience.Queue) (e *audience.Exporter, dir string) {
-	t.Helper()
-	dir = t.TempDir()
+func exporter(tb testing.TB, w audience.Queue) (e *audience.Exporter, dir string) {
+	tb.Helper()
+	dir = tb.TempDir()
 	return &audience.Exporter{Warehouse: w, CSV: into(dir)}, dir
 }
 
@@ -222,9 +222,11 @@ func TestADryRunWritesNothingAndItsDigestHolds(t *testing.T) {
 
 func TestTheDigestStandsForRowsRulesDestinationAndForm(t *testing.T) {
 	t.Parallel()
-	base := func() (destination.Audience, string, functions.Target, audience.Settings) {
-		a, _ := audience.Build(day, functions.P1, []retention.QueueRow{rowOf("a"), rowOf("b")}, 0, "", audience.Settings{})
-		return a, "v1", functions.TargetCSV, audience.Settings{}
+	const version, target = "v1", functions.TargetCSV
+	var settings audience.Settings
+	base := func() destination.Audience {
+		a, _ := audience.Build(day, functions.P1, []retention.QueueRow{rowOf("a"), rowOf("b")}, 0, "", settings)
+		return a
 	}
 	seen := map[string]string{}
 	add := func(name, digest string) {
@@ -233,9 +235,9 @@ func TestTheDigestStandsForRowsRulesDestinationAndForm(t *testing.T) {
 		}
 		seen[digest] = name
 	}
-	a, version, target, settings := base()
+	a := base()
 	add("the base", audience.Digest(a, version, target, settings))
-	if audience.Digest(a, version, target, settings) != audience.Digest(base()) {
+	if audience.Digest(a, version, target, settings) != audience.Digest(base(), version, target, settings) {
 		t.Error("two digests of the same differ")
 	}
 	add("other rules", audience.Digest(a, "v2", target, settings))
@@ -251,7 +253,7 @@ func TestTheDigestStandsForRowsRulesDestinationAndForm(t *testing.T) {
 		"a cell changed":     func(a *destination.Audience) { a.Rows[1][6] = "94.6" },
 		"a cell moved along": func(a *destination.Audience) { a.Rows[0][1], a.Rows[0][2] = "aA", "CTIVE" },
 	} {
-		changed, version, target, settings := base()
+		changed := base()
 		change(&changed)
 		add(name, audience.Digest(changed, version, target, settings))
 	}

@@ -19,7 +19,8 @@ import (
 
 // Rows is the table of the log.
 type Rows interface {
-	// AppendRun appends a row; any error means that the row may not be there.
+	// AppendRun appends a row, unless there is one of that run and status already; any error means that the row may not
+	// be there.
 	AppendRun(ctx context.Context, run retention.Run) error
 	// Runs reads the newest row of each run, newest run first.
 	Runs(ctx context.Context, query warehouse.RunQuery) ([]retention.Run, error)

@@ -159,7 +159,7 @@ func TestARunHasARowForItsBeginAndOneForItsEnd(t *testing.T) {
 	}
 	want := run
 	want.Status, want.RunTimestamp, want.CreatedAt = functions.RunRunning, micro(start), micro(start)
-	check(t, h, "run-1", want)
+	check(t, h, want)
 
 	h.pass(3 * time.Second)
 	run = ended(run, functions.RunSuccess, functions.DeliveryConfirmed)
@@ -169,7 +169,7 @@ func TestARunHasARowForItsBeginAndOneForItsEnd(t *testing.T) {
 	}
 	want = run
 	want.RunTimestamp, want.CreatedAt = micro(start), micro(start.Add(3*time.Second))
-	check(t, h, "run-1", want)
+	check(t, h, want)
 	if rows := h.stored(t, "run-1"); rows != 2 {
 		t.Errorf("the table has %d rows, want 2", rows)
 	}
@@ -181,9 +181,9 @@ func TestARunHasARowForItsBeginAndOneForItsEnd(t *testing.T) {
 	}
 }
 
-func check(t *testing.T, h *house, runID string, want retention.Run) {
+func check(t *testing.T, h *house, want retention.Run) {
 	t.Helper()
-	got, err := h.Show(t.Context(), runID)
+	got, err := h.Show(t.Context(), want.RunID)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("Show: %v (-want +got)\n%s", err, diff)
 	}

@@ -61,10 +61,9 @@ func (l *Log) spool(ctx context.Context, run retention.Run, cause error) {
 }
 
 // Reconcile writes the rows that wait in the archive into the warehouse, oldest first and under their original time,
-// and tells how many. It may be repeated and may run twice at once: a row that is there already is not written again,
-// but for one that another process writes in the same moment; the same row twice is still the same state. It ends early
-// when the warehouse is not available; a row that cannot be read or is refused for another reason does not hold up the
-// others.
+// and tells how many. It may be repeated and may run twice at once, as a row that is there already is not written
+// again. It ends early when the warehouse is not available; a row that cannot be read or is refused for another reason
+// does not hold up the others.
 func (l *Log) Reconcile(ctx context.Context) (written int, err error) {
 	names, err := l.waitingNames(ctx)
 	if err != nil {
@@ -100,29 +99,13 @@ func (l *Log) reconcile(ctx context.Context, name string) (wrote bool, err error
 	if err != nil {
 		return false, err
 	}
-	there, err := l.has(ctx, run)
-	if err != nil {
+	if err := l.Warehouse.AppendRun(ctx, run); err != nil {
 		return false, err
 	}
-	if !there {
-		if err := l.Warehouse.AppendRun(ctx, run); err != nil {
-			return false, err
-		}
-		l.Logger.InfoContext(ctx, "a row of the run log was written late",
-			"run_id", run.RunID, "status", string(run.Status), "created_at", run.CreatedAt.Format(time.RFC3339Nano))
-	}
-	// The row is marked after it is written: rather the same row twice than none.
-	return !there, l.Archive.Put(ctx, strings.TrimSuffix(name, waitingSuffix)+writtenSuffix, nil)
-}
-
-// has tells whether the row stands in the warehouse as its run's newest: the answer to the first attempt may have been
-// lost. An older row of a run cannot be asked for, and is written.
-func (l *Log) has(ctx context.Context, run retention.Run) (bool, error) {
-	newest, err := l.Warehouse.Runs(ctx, warehouse.RunQuery{RunID: run.RunID, Limit: 1})
-	if err != nil || len(newest) == 0 {
-		return false, err
-	}
-	return newest[0].CreatedAt.Equal(run.CreatedAt) && newest[0].Status == run.Status, nil
+	l.Logger.InfoContext(ctx, "a row of the run log was written late",
+		"run_id", run.RunID, "status", string(run.Status), "created_at", run.CreatedAt.Format(time.RFC3339Nano))
+	// The row is marked after it is written: repeating the write does no harm, losing it does.
+	return true, l.Archive.Put(ctx, strings.TrimSuffix(name, waitingSuffix)+writtenSuffix, nil)
 }
 
 func (l *Log) kept(ctx context.Context, name string) (retention.Run, error) {

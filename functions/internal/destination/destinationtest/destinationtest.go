@@ -31,24 +31,154 @@ type Harness struct {
 // Run checks a driver. Each call of open must answer a harness of its own.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	t.Helper()
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T, Harness)
-	}{
-		{"a delivered audience is found and reads back", readsBack},
-		{"an audience without customers is a header", headerOnly},
-		{"a later audience stands in place of the earlier", replaces},
-		{"folder, day and tier keep audiences apart", keepsApart},
-		{"what was not delivered is not found", notFound},
-		{"a reader sees the old audience or the new one", neverHalf},
-		{"a place that cannot be is refused", refusesPlaces},
-		{"a caller who has gone changes nothing", cancelled},
-	} {
-		t.Run(test.name, func(t *testing.T) {
+	for _, check := range checks {
+		t.Run(check.name, func(t *testing.T) {
 			t.Parallel()
-			test.run(t, open(t))
+			check.run(t, open(t))
 		})
 	}
+}
+
+// check is one thing that every driver does; its name says which.
+type check struct {
+	name string
+	run  func(*testing.T, Harness)
+}
+
+var checks = []check{ //nolint:thelper // these are the tests themselves: a failure must name its own line
+	{"a delivered audience is found and reads back", func(t *testing.T, h Harness) {
+		a := New("", day, functions.P1, "17850", "007", "+4917012345", "12E5", "O'Brien", "a,b;c", `say "hi"`, "two\nlines", "Žižkov 東京 🛍", " blank ")
+		link := deliver(t, h, a)
+		same(t, h, link, a)
+		found, ok, err := h.Destination.Find(t.Context(), "", day, functions.P1)
+		if err != nil || !ok || found != link {
+			t.Errorf("Find = %q, %v, %v; want the link of the delivery, %q", found, ok, err, link)
+		}
+	}},
+
+	{"an audience without customers is a header", func(t *testing.T, h Harness) {
+		a := New("shadow", day, functions.P3)
+		same(t, h, deliver(t, h, a), a)
+	}},
+
+	{"a later audience stands in place of the earlier", func(t *testing.T, h Harness) {
+		var links []string
+		for _, ids := range [][]string{manyIDs("first", 500), {"second"}, {}, manyIDs("fourth", 20)} {
+			a := New("pilot", day, functions.P2, ids...)
+			link := deliver(t, h, a)
+			same(t, h, link, a)
+			links = append(links, link)
+		}
+		if len(slices.Compact(links)) != 1 {
+			t.Errorf("the links of one place differ: %q", links)
+		}
+	}},
+
+	{"folder, day and tier keep audiences apart", func(t *testing.T, h Harness) {
+		audiences := []destination.Audience{
+			New("", day, functions.P1, "a"), New("", day, functions.P2, "b"), New("", day.AddDays(1), functions.P1, "c"),
+			New("shadow", day, functions.P1, "d"), New("pilot", day, functions.P1, "e"),
+		}
+		links := map[string]bool{}
+		for _, a := range audiences {
+			links[deliver(t, h, a)] = true
+		}
+		if len(links) != len(audiences) {
+			t.Errorf("%d audiences have %d links", len(audiences), len(links))
+		}
+		for _, a := range audiences {
+			link, ok, err := h.Destination.Find(t.Context(), a.Folder, a.Date, a.Tier)
+			if err != nil || !ok {
+				t.Fatalf("Find(%q, %s, %s) = %v, %v", a.Folder, a.Date, a.Tier, ok, err)
+			}
+			same(t, h, link, a)
+		}
+	}},
+
+	{"what was not delivered is not found", func(t *testing.T, h Harness) {
+		find := func(folder string, date functions.Date, tier functions.Tier) {
+			t.Helper()
+			if link, ok, err := h.Destination.Find(t.Context(), folder, date, tier); err != nil || ok || link != "" {
+				t.Errorf("Find(%q, %s, %s) = %q, %v, %v; want nothing", folder, date, tier, link, ok, err)
+			}
+		}
+		find("", day, functions.P1)
+		find("shadow", day, functions.P1)
+		deliver(t, h, New("shadow", day, functions.P1, "a"))
+		find("", day, functions.P1)
+		find("shadow", day, functions.P2)
+		find("shadow", day.AddDays(-1), functions.P1)
+	}},
+
+	{"a reader sees the old audience or the new one", func(t *testing.T, h Harness) {
+		const deliveries = 8
+		sizes := map[int]bool{}
+		var audiences []destination.Audience
+		for i := range 3 {
+			a := New("", day, functions.P1, manyIDs(fmt.Sprintf("list-%d", i), 300*(i+1))...)
+			audiences = append(audiences, a)
+			sizes[len(a.Rows)] = true
+		}
+		link := deliver(t, h, audiences[0])
+		var writers sync.WaitGroup
+		for _, a := range audiences {
+			writers.Go(func() {
+				for range deliveries {
+					if _, err := h.Destination.Deliver(t.Context(), a); err != nil {
+						t.Errorf("Deliver: %v", err)
+					}
+				}
+			})
+		}
+		done := make(chan struct{})
+		go func() { writers.Wait(); close(done) }()
+		for running := true; running; {
+			select {
+			case <-done:
+				running = false
+			default:
+			}
+			cells, err := h.Read(link)
+			if err != nil {
+				t.Errorf("Read: %v", err)
+				break
+			}
+			if whole := len(cells) > 1 && slices.ContainsFunc(audiences, func(a destination.Audience) bool { return cmp.Equal(Cells(a), cells) }); !whole {
+				t.Errorf("a reader saw %d rows that are no audience as delivered", len(cells)-1)
+				break
+			}
+		}
+		<-done
+	}},
+
+	{"a place that cannot be is refused", func(t *testing.T, h Harness) {
+		for _, a := range []destination.Audience{
+			New("..", day, functions.P1, "a"), New("a/b", day, functions.P1, "a"), New("two words", day, functions.P1, "a"),
+			New("", functions.Date{}, functions.P1, "a"), New("", day, "P4", "a"), New("", day, "", "a"),
+		} {
+			if link, err := h.Destination.Deliver(t.Context(), a); functions.CodeOf(err) != functions.InvalidArgument {
+				t.Errorf("Deliver to %q, %s, %q = %q, %v; want invalid_argument", a.Folder, a.Date, a.Tier, link, err)
+			}
+			if _, _, err := h.Destination.Find(t.Context(), a.Folder, a.Date, a.Tier); functions.CodeOf(err) != functions.InvalidArgument {
+				t.Errorf("Find in %q, %s, %q = %v; want invalid_argument", a.Folder, a.Date, a.Tier, err)
+			}
+		}
+	}},
+
+	{"a caller who has gone changes nothing", func(t *testing.T, h Harness) {
+		before := New("", day, functions.P1, "before")
+		link := deliver(t, h, before)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := h.Destination.Deliver(gone, New("", day, functions.P1, "after"))
+		_, _, findErr := h.Destination.Find(gone, "", day, functions.P1)
+		for does, err := range map[string]error{"Deliver": err, "Find": findErr} {
+			if functions.CodeOf(err) != functions.Unavailable || !errors.Is(err, context.Canceled) {
+				t.Errorf("%s with a cancelled context = %v, want unavailable for context.Canceled", does, err)
+			}
+		}
+		same(t, h, link, before)
+	}},
 }
 
 var day = functions.Date{Year: 2026, Month: 1, Day: 12}
@@ -94,140 +224,6 @@ func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.n += int64(n)
 	return n, err
-}
-
-func readsBack(t *testing.T, h Harness) {
-	a := New("", day, functions.P1, "17850", "007", "+4917012345", "12E5", "O'Brien", "a,b;c", `say "hi"`, "two\nlines", "Žižkov 東京 🛍", " blank ")
-	link := deliver(t, h, a)
-	same(t, h, link, a)
-	found, ok, err := h.Destination.Find(t.Context(), "", day, functions.P1)
-	if err != nil || !ok || found != link {
-		t.Errorf("Find = %q, %v, %v; want the link of the delivery, %q", found, ok, err, link)
-	}
-}
-
-func headerOnly(t *testing.T, h Harness) {
-	a := New("shadow", day, functions.P3)
-	same(t, h, deliver(t, h, a), a)
-}
-
-func replaces(t *testing.T, h Harness) {
-	var links []string
-	for _, ids := range [][]string{manyIDs("first", 500), {"second"}, {}, manyIDs("fourth", 20)} {
-		a := New("pilot", day, functions.P2, ids...)
-		link := deliver(t, h, a)
-		same(t, h, link, a)
-		links = append(links, link)
-	}
-	if len(slices.Compact(links)) != 1 {
-		t.Errorf("the links of one place differ: %q", links)
-	}
-}
-
-func keepsApart(t *testing.T, h Harness) {
-	audiences := []destination.Audience{
-		New("", day, functions.P1, "a"), New("", day, functions.P2, "b"), New("", day.AddDays(1), functions.P1, "c"),
-		New("shadow", day, functions.P1, "d"), New("pilot", day, functions.P1, "e"),
-	}
-	links := map[string]bool{}
-	for _, a := range audiences {
-		links[deliver(t, h, a)] = true
-	}
-	if len(links) != len(audiences) {
-		t.Errorf("%d audiences have %d links", len(audiences), len(links))
-	}
-	for _, a := range audiences {
-		link, ok, err := h.Destination.Find(t.Context(), a.Folder, a.Date, a.Tier)
-		if err != nil || !ok {
-			t.Fatalf("Find(%q, %s, %s) = %v, %v", a.Folder, a.Date, a.Tier, ok, err)
-		}
-		same(t, h, link, a)
-	}
-}
-
-func notFound(t *testing.T, h Harness) {
-	find := func(folder string, date functions.Date, tier functions.Tier) {
-		t.Helper()
-		if link, ok, err := h.Destination.Find(t.Context(), folder, date, tier); err != nil || ok || link != "" {
-			t.Errorf("Find(%q, %s, %s) = %q, %v, %v; want nothing", folder, date, tier, link, ok, err)
-		}
-	}
-	find("", day, functions.P1)
-	find("shadow", day, functions.P1)
-	deliver(t, h, New("shadow", day, functions.P1, "a"))
-	find("", day, functions.P1)
-	find("shadow", day, functions.P2)
-	find("shadow", day.AddDays(-1), functions.P1)
-}
-
-func neverHalf(t *testing.T, h Harness) {
-	const deliveries = 8
-	sizes := map[int]bool{}
-	var audiences []destination.Audience
-	for i := range 3 {
-		a := New("", day, functions.P1, manyIDs(fmt.Sprintf("list-%d", i), 300*(i+1))...)
-		audiences = append(audiences, a)
-		sizes[len(a.Rows)] = true
-	}
-	link := deliver(t, h, audiences[0])
-	var writers sync.WaitGroup
-	for _, a := range audiences {
-		writers.Go(func() {
-			for range deliveries {
-				if _, err := h.Destination.Deliver(t.Context(), a); err != nil {
-					t.Errorf("Deliver: %v", err)
-				}
-			}
-		})
-	}
-	done := make(chan struct{})
-	go func() { writers.Wait(); close(done) }()
-	for running := true; running; {
-		select {
-		case <-done:
-			running = false
-		default:
-		}
-		cells, err := h.Read(link)
-		if err != nil {
-			t.Errorf("Read: %v", err)
-			break
-		}
-		if whole := len(cells) > 1 && slices.ContainsFunc(audiences, func(a destination.Audience) bool { return cmp.Equal(Cells(a), cells) }); !whole {
-			t.Errorf("a reader saw %d rows that are no audience as delivered", len(cells)-1)
-			break
-		}
-	}
-	<-done
-}
-
-func refusesPlaces(t *testing.T, h Harness) {
-	for _, a := range []destination.Audience{
-		New("..", day, functions.P1, "a"), New("a/b", day, functions.P1, "a"), New("two words", day, functions.P1, "a"),
-		New("", functions.Date{}, functions.P1, "a"), New("", day, "P4", "a"), New("", day, "", "a"),
-	} {
-		if link, err := h.Destination.Deliver(t.Context(), a); functions.CodeOf(err) != functions.InvalidArgument {
-			t.Errorf("Deliver to %q, %s, %q = %q, %v; want invalid_argument", a.Folder, a.Date, a.Tier, link, err)
-		}
-		if _, _, err := h.Destination.Find(t.Context(), a.Folder, a.Date, a.Tier); functions.CodeOf(err) != functions.InvalidArgument {
-			t.Errorf("Find in %q, %s, %q = %v; want invalid_argument", a.Folder, a.Date, a.Tier, err)
-		}
-	}
-}
-
-func cancelled(t *testing.T, h Harness) {
-	before := New("", day, functions.P1, "before")
-	link := deliver(t, h, before)
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := h.Destination.Deliver(gone, New("", day, functions.P1, "after"))
-	_, _, findErr := h.Destination.Find(gone, "", day, functions.P1)
-	for does, err := range map[string]error{"Deliver": err, "Find": findErr} {
-		if functions.CodeOf(err) != functions.Unavailable || !errors.Is(err, context.Canceled) {
-			t.Errorf("%s with a cancelled context = %v, want unavailable for context.Canceled", does, err)
-		}
-	}
-	same(t, h, link, before)
 }
 
 func deliver(t *testing.T, h Harness, a destination.Audience) string {
