@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -188,32 +187,50 @@ func (d *document) reportAt(at spot, length int, finding Finding) {
 	d.out.add(finding)
 }
 
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line \d+: )?(.*)$`)
 
-// syntaxError reports a file that is not YAML. The library's line is often one of the lines before, so the true one is
-// looked for: the line after the longest beginning of the file that is sound.
+// syntaxError reports a file that is not YAML. The library's line is often that of the map around it, so the true one
+// is looked for.
 func (d *document) syntaxError(data []byte, err error) {
 	parts := yamlLine.FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
 	message := "this is not YAML"
-	if parts != nil && parts[2] != "" {
-		message += ": " + strings.TrimPrefix(parts[2], "yaml: ")
-	}
-	lines := bytes.SplitAfter(data, []byte("\n"))
-	line := len(lines)
 	if parts != nil && parts[1] != "" {
-		said, _ := strconv.Atoi(parts[1]) // the pattern lets only digits pass
-		line = min(said+2, len(lines))
+		message += ": " + parts[1]
 	}
-	for tries := 0; line > 1 && tries < 64; tries++ {
-		var node yaml.Node
-		if yaml.Unmarshal(bytes.Join(lines[:line-1], nil), &node) == nil {
-			break
-		}
-		line--
-	}
+	line := firstBrokenLine(bytes.SplitAfter(data, []byte("\n")))
 	text := d.source.line(line)
 	column, hint := syntaxHint(text)
 	d.reportAt(spot{line, column}, runeLen(text), Finding{ID: idYAML, Message: message, Hint: hint})
+}
+
+// longestOpen is for how many lines a list or a text may be open, so that a file that ends there is no YAML yet.
+const longestOpen = 40
+
+// firstBrokenLine is the number of the line after the longest beginning of the file that is sound. From the faulty line
+// on no beginning is; before it one may be unsound only while a bracket or a quote is open.
+func firstBrokenLine(lines [][]byte) int {
+	sound := func(count int) bool {
+		var node yaml.Node
+		return yaml.Unmarshal(bytes.Join(lines[:count], nil), &node) == nil
+	}
+	good := 0
+	for searching := true; searching; {
+		bad := len(lines)
+		for bad-good > 1 {
+			if middle := (good + bad) / 2; sound(middle) {
+				good = middle
+			} else {
+				bad = middle
+			}
+		}
+		searching = false
+		for next := good + 2; next < min(len(lines), good+longestOpen) && !searching; next++ {
+			if sound(next) {
+				good, searching = next, true
+			}
+		}
+	}
+	return good + 1
 }
 
 // syntaxFaults are what people write that YAML reads otherwise, each with what to write instead.

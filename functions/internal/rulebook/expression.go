@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -91,7 +92,8 @@ func (s *scope) compileWith(text string, want kind, v value, report func(from, t
 	}
 	program, err := assemble(tree, config, want)
 	if err != nil {
-		report(0, runeLen(text), Finding{ID: idType, Message: err.Error()})
+		message, _, _ := strings.Cut(err.Error(), "\n")
+		report(0, runeLen(text), Finding{ID: idType, Message: message})
 		return nil
 	}
 	return &expression{text: text, program: program, tree: tree.Node, within: meaning.interval, where: v}

@@ -85,8 +85,12 @@ func (c *check) order(n *ast.BinaryNode, k known) sense {
 	case left.sort == bad || right.sort == bad:
 		return sense{}
 	case left.sort != aNumber || right.sort != aNumber:
+		hint := ""
+		if left.sort == aTruth {
+			hint = "to negate a comparison write not (x > 1)"
+		}
 		c.at(n, idType, fmt.Sprintf("%s compares numbers; here stand %s and %s", n.Operator, describe(left), describe(right)),
-			"to negate a comparison write not (x > 1)")
+			hint)
 		return sense{}
 	}
 	return sense{sort: aTruth}

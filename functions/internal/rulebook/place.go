@@ -45,6 +45,23 @@ func (s source) index(at spot) int {
 	return min(s.starts[at.line-1]+at.column-1, len(s.runes))
 }
 
+// bracketed is how many characters a list or map in brackets takes, to the end of its line at most.
+func (s source) bracketed(at spot) int {
+	start, depth := s.index(at), 0
+	for i := start; i < len(s.runes) && s.runes[i] != '\n'; i++ {
+		switch s.runes[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		if depth == 0 {
+			return i - start + 1
+		}
+	}
+	return runeLen(s.line(at.line)) - at.column + 1
+}
+
 // places says for each character of a scalar's decoded text where it stands in the file, and after the last one where
 // the text ends. yaml.v3 knows only the start of a scalar: the quote, or the sign | or >. One pass aligns the decoded
 // text with the raw one: a blank eats one run of raw blanks (folding, indentation), a backslash in double quotes is one

@@ -58,12 +58,13 @@ func readDetection(content value) Detection {
 	if s.missing() {
 		return Detection{}
 	}
+	before := s.faults()
 	warning, critical := s.need("warning_from"), s.need("critical_from")
 	d := Detection{
 		WarningPct: warning.numberIn(0, 1000), CriticalPct: critical.numberIn(0, 1000),
 		BaselineDays: s.need("baseline_days").wholeIn(1, 365), MinCustomers: s.need("min_customers").wholeIn(0, 1_000_000_000),
 	}
-	if !warning.missing() && !critical.missing() && d.CriticalPct < d.WarningPct {
+	if s.faults() == before && d.CriticalPct < d.WarningPct {
 		critical.report(idOutOfBounds, fmt.Sprintf("critical_from %s lies below warning_from %s", critical.raw(), warning.raw()), "")
 	}
 	return d
@@ -166,9 +167,10 @@ func readLimit(content value, most float64) Limit {
 	if s.missing() {
 		return Limit{}
 	}
+	before := s.faults()
 	warn, stop := s.need("warn_over"), s.need("stop_over")
 	l := Limit{WarnOver: warn.numberIn(0, most), StopOver: stop.numberIn(0, most)}
-	if !warn.missing() && !stop.missing() && l.StopOver < l.WarnOver {
+	if s.faults() == before && l.StopOver < l.WarnOver {
 		stop.report(idOutOfBounds, fmt.Sprintf("stop_over %s lies below warn_over %s", stop.raw(), warn.raw()), "a queue is warned about before it is stopped")
 	}
 	return l

@@ -116,6 +116,7 @@ func (p *priority) readParameters(s *scope, list value) {
 	m := list.names("parameter")
 	for i, name := range m.order {
 		label, content := m.labels[name], m.keys[name]
+		before := len(label.doc.out.findings)
 		switch {
 		case i >= maxParameters:
 			label.report(idTooLong, fmt.Sprintf("there are more than %d parameters", maxParameters), "")
@@ -127,7 +128,9 @@ func (p *priority) readParameters(s *scope, list value) {
 		case slices.Contains(reservedWords, name), slices.Contains(functionNames, name):
 			label.report(idDuplicateName, name+" is a word of the rules; a parameter needs a name of its own", "")
 		}
-		p.parameters[name] = &parameter{label: label, number: content.numberIn(-maxNumber, maxNumber), text: content.raw()}
+		parameter := &parameter{label: label, number: content.numberIn(-maxNumber, maxNumber), text: content.raw()}
+		parameter.used = len(label.doc.out.findings) > before // what was reported already is not reported as unused
+		p.parameters[name] = parameter
 	}
 }
 
@@ -149,7 +152,7 @@ func (p *priority) readRules(s *scope, list value) {
 		r.reason = s.template(one.need("reason"))
 		p.rules = append(p.rules, r)
 	}
-	if !list.missing() && len(p.rules) == 0 {
+	if !list.missing() && list.node.Kind == yaml.SequenceNode && len(list.node.Content) == 0 {
 		list.report(idType, "there are no rules: nobody would get a tier", "")
 	}
 }

@@ -8,9 +8,16 @@ import (
 
 // nearest is the valid word that a person most likely meant, or nothing: no hint is better than a wrong one.
 func nearest(word string, valid []string) string {
-	best, bestDistance := "", 1+max(1, runeLen(word)/3)
+	within := max(2, runeLen(word)/3) // two letters that changed places are two
+	if runeLen(word) < 4 {
+		within = 1
+	}
+	best, bestDistance := "", within+1
 	for _, candidate := range valid {
 		distance := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(candidate))
+		if runeLen(word) > 3 && strings.HasPrefix(strings.ToLower(candidate), strings.ToLower(word)) {
+			distance = min(distance, within) // a word that was cut short
+		}
 		if distance < bestDistance {
 			best, bestDistance = candidate, distance
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/file"
@@ -36,10 +37,11 @@ func (c *check) readTokens(text string) bool {
 	}
 	runes, depth, end, before := []rune(text), 0, 0, len(*c.faults)
 	for i, token := range tokens {
-		if strings.ContainsRune(string(runes[min(end, token.From):min(token.From, len(runes))]), '/') || token.Kind == lexer.EOF && strings.ContainsRune(string(runes[end:]), '/') {
-			c.fault(end, token.From, idNotAllowed, "comments inside an expression are not allowed", "write # and the comment behind the text, outside of its quotes")
+		if at := slices.Index(runes[min(end, token.From):min(max(token.From, end), len(runes))], '/'); at >= 0 {
+			c.fault(end+at, token.From, idNotAllowed, "comments inside an expression are not allowed", "write # and the comment behind the text, outside of its quotes")
 		}
-		end = token.To
+		skipped := token.From < end // the second half of a number that was reported
+		end = max(end, token.To)
 		var next lexer.Token
 		if i+1 < len(tokens) {
 			next = tokens[i+1]
@@ -52,36 +54,40 @@ func (c *check) readTokens(text string) bool {
 			}
 		case token.Is(lexer.Bracket):
 			depth--
-		case token.Kind == lexer.Bytes:
-			c.fault(token.From, token.To, idNotAllowed, "bytes are not allowed", "write the text in quotes alone")
 		}
-		c.readToken(token, next, depth)
+		if skipped {
+			continue
+		}
+		known := len(*c.faults)
+		end = max(end, c.readToken(token, next, depth))
+		if len(*c.faults) > known && token.Is(lexer.Operator, "let", "if") || token.Is(lexer.Bracket, "{") {
+			return false // what follows is another language
+		}
 	}
 	return len(*c.faults) == before
 }
 
 var threeDigits = regexp.MustCompile(`^[0-9]{3}$`)
 
-// readToken looks at one token and the next.
-func (c *check) readToken(token, next lexer.Token, depth int) {
+// readToken looks at one token and the next. It gives the end of what it reported, when that is more than the token.
+func (c *check) readToken(token, next lexer.Token, depth int) (end int) {
 	adjacent := token.To == next.From
 	switch hint, strange := strangeOperators[token.Value]; {
+	case token.Is(lexer.Operator, "=") && adjacent && next.Is(lexer.Operator, ">", "<"):
+		c.fault(token.From, next.To, idYAML, fmt.Sprintf("write %s=, not =%s", next.Value, next.Value), "")
 	case token.Is(lexer.Operator, "="):
-		switch {
-		case adjacent && next.Is(lexer.Operator, ">"):
-			c.fault(token.From, next.To, idYAML, "write >=, not =>", "")
-		case adjacent && next.Is(lexer.Operator, "<"):
-			c.fault(token.From, next.To, idYAML, "write <=, not =<", "")
-		default:
-			c.fault(token.From, token.To, idYAML, "use == to compare", "")
-		}
+		c.fault(token.From, token.To, idYAML, "use == to compare", "")
 	case token.Is(lexer.Operator, "<") && adjacent && next.Is(lexer.Operator, ">"):
 		c.fault(token.From, next.To, idYAML, "write !=, not <>", "")
 	case token.Kind == lexer.Identifier && isUpperConnective(token.Value):
 		c.fault(token.From, token.To, idYAML, "write and / or / not in lower case", "")
+	case token.Kind == lexer.Bytes:
+		c.fault(token.From, token.To, idNotAllowed, "bytes are not allowed", "write the text in quotes alone")
 	case token.Kind == lexer.Number:
-		if comma := next; comma.Is(lexer.Operator, ",") && adjacent && c.groupedAt(token, depth) {
-			return
+		if adjacent && next.Is(lexer.Operator, ",") {
+			if end := c.groupedNumber(token, depth); end > 0 {
+				return end
+			}
 		}
 		if _, wrong, hint := readNumber(token.Value); wrong != "" {
 			c.fault(token.From, token.To, idType, wrong, hint)
@@ -89,19 +95,20 @@ func (c *check) readToken(token, next lexer.Token, depth int) {
 	case strange && (token.Kind == lexer.Operator || token.Kind == lexer.Bracket):
 		c.fault(token.From, token.To, idNotAllowed, fmt.Sprintf("%s is not allowed here", token.Value), hint)
 	}
+	return 0
 }
 
-// groupedAt reports a number such as 1,000, which an expression reads as two. Between parentheses 1,000 may be two
-// arguments, unless the second would begin with 0.
-func (c *check) groupedAt(token lexer.Token, depth int) bool {
-	rest := c.text[token.To:]
-	after := strings.TrimPrefix(string(rest), ",")
+// groupedNumber reports a number such as 1,000, which an expression reads as two, and gives its end. Between
+// parentheses 1,000 may be two values, unless the second would begin with 0.
+func (c *check) groupedNumber(token lexer.Token, depth int) (end int) {
+	after := string(c.text[token.To+1:])
 	digits := after[:len(after)-len(strings.TrimLeft(after, "0123456789"))]
 	if !threeDigits.MatchString(digits) || len(token.Value) > 3 || depth > 0 && digits[0] != '0' {
-		return false
+		return 0
 	}
-	c.fault(token.From, token.To+1+len(digits), idType, fmt.Sprintf("write %s%s, not %s,%s", token.Value, digits, token.Value, digits), "")
-	return true
+	end = token.To + 1 + len(digits)
+	c.fault(token.From, end, idType, fmt.Sprintf("write %s%s, not %s,%s", token.Value, digits, token.Value, digits), "")
+	return end
 }
 
 func isUpperConnective(word string) bool {

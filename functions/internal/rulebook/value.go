@@ -33,10 +33,21 @@ func (v value) report(id, message, hint string) {
 	}
 	at := spot{v.node.Line, v.node.Column}
 	length := 1
-	if v.node.Style&yaml.FlowStyle != 0 || v.node.Kind == yaml.MappingNode {
-		length = runeLen(v.doc.source.line(at.line))
+	switch {
+	case v.node.Style&yaml.FlowStyle != 0:
+		length = v.doc.source.bracketed(at)
+	case v.node.Kind == yaml.MappingNode && len(v.node.Content) > 0:
+		length = runeLen(v.node.Content[0].Value)
 	}
 	v.doc.reportAt(at, length, Finding{ID: id, Message: message, Hint: hint})
+}
+
+// faults counts what was reported so far, to tell whether reading something went well.
+func (v value) faults() int {
+	if v.missing() {
+		return 0
+	}
+	return len(v.doc.out.findings)
 }
 
 // reportPart adds a finding at some characters of a scalar's text.
@@ -80,6 +91,7 @@ type section struct {
 	keys   map[string]value // the value of each key
 	labels map[string]value // the key itself, to point at
 	order  []string
+	meant  []string // keys that an unknown one most likely stands for
 }
 
 // section reads a map with these keys and no other.
@@ -88,6 +100,7 @@ func (v value) section(known ...string) section {
 	for _, name := range s.order {
 		if !slices.Contains(known, name) {
 			s.labels[name].report(idUnknownKey, fmt.Sprintf("unknown key %q", name), didYouMean(name, "keys here", known))
+			s.meant = append(s.meant, nearest(name, known))
 		}
 	}
 	return s
@@ -131,7 +144,9 @@ func (s section) need(key string) value {
 	if content, has := s.keys[key]; has {
 		return content
 	}
-	s.report(idMissingKey, fmt.Sprintf("the key %q is missing", key), "")
+	if !slices.Contains(s.meant, key) {
+		s.report(idMissingKey, fmt.Sprintf("the key %q is missing", key), "")
+	}
 	return value{}
 }
 
@@ -169,7 +184,11 @@ func (v value) text() string {
 		v.report(idType, "expected a text", "")
 		return ""
 	case strings.TrimSpace(v.node.Value) == "":
-		v.report(idType, "the text is empty", `a text that begins with # or ! needs quotes`)
+		hint := ""
+		if v.isEmpty() {
+			hint = "a text that begins with # needs quotes"
+		}
+		v.report(idType, "the text is empty", hint)
 		return ""
 	case runeLen(v.node.Value) > maxText:
 		v.report(idTooLong, fmt.Sprintf("the text is longer than %d characters", maxText), "")

@@ -62,8 +62,13 @@ func loadVocabulary(files fs.FS, out *collector) (*vocabulary, []byte) {
 		v.readField(name, fields.labels[name], fields.keys[name])
 	}
 	if !fields.missing() {
+		for _, name := range fields.order {
+			if columnNamed(name) == nil {
+				fields.meant = append(fields.meant, nearest(name, columnNames()))
+			}
+		}
 		for _, c := range columns {
-			if v.byName[c.name] == nil && fields.labels[c.name].missing() && c.table != "" {
+			if fields.labels[c.name].missing() && c.table != "" && !slices.Contains(fields.meant, c.name) {
 				fields.report(idMissingKey, fmt.Sprintf("the field %q is missing: the queue carries it", c.name), "")
 			}
 		}
@@ -88,7 +93,7 @@ func (v *vocabulary) readField(name string, label, content value) {
 	}
 	typed := s.need("type")
 	if word := typed.word("type", texts([]kind{kindChoice, kindWhole, kindAmount, kindYesNo})); word != "" && word != string(c.kind) {
-		typed.report(idType, fmt.Sprintf("%s is a %s, not a %s", name, c.kind, word), "")
+		typed.report(idType, fmt.Sprintf("%s is of type %s, not %s", name, c.kind, word), "")
 	}
 	v.readOrigin(f, s)
 	v.readDomain(f, s)
@@ -102,6 +107,7 @@ func (v *vocabulary) readField(name string, label, content value) {
 			empty.report(idNotAllowed, "a statistic is never empty", "")
 		case f.mayBeEmpty && !c.canBeEmpty:
 			empty.report(idNotAllowed, name+" may not be empty: every row of the queue carries it", "")
+			f.mayBeEmpty = false
 		}
 	}
 	v.fields = append(v.fields, f)
@@ -141,6 +147,7 @@ func (v *vocabulary) readDomain(f *field, s section) {
 	switch {
 	case f.kind == kindChoice:
 		list := s.need("values")
+		before := s.faults()
 		for _, item := range list.items() {
 			word := item.word("value of "+f.name, f.words)
 			if word != "" && slices.Contains(f.values, word) {
@@ -152,10 +159,14 @@ func (v *vocabulary) readDomain(f *field, s section) {
 		if !list.missing() && len(f.values) == 0 {
 			list.report(idType, f.name+" has no values", "valid: "+strings.Join(f.words, ", "))
 		}
+		if s.faults() > before {
+			f.values = f.words // so that the rules are not blamed for it
+		}
 	case f.kind.isNumber():
 		low, high := s.need("min"), s.need("max")
+		before := s.faults()
 		f.low, f.high = low.numberIn(-maxNumber, maxNumber), high.numberIn(-maxNumber, maxNumber)
-		if !low.missing() && !high.missing() && f.low > f.high {
+		if s.faults() == before && f.low > f.high {
 			low.report(idOutOfBounds, fmt.Sprintf("min %s is above max %s", low.raw(), high.raw()), "")
 		}
 	}
