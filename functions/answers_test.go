@@ -270,8 +270,8 @@ func withoutLists(answer any) any {
 	copied.Set(reflect.ValueOf(answer))
 	var empty func(reflect.Value)
 	empty = func(value reflect.Value) {
-		for i := range value.NumField() {
-			switch field := value.Field(i); {
+		for _, field := range value.Fields() {
+			switch {
 			case !field.CanSet():
 			case field.Kind() == reflect.Slice:
 				field.SetZero()

@@ -246,13 +246,13 @@ func FuzzDecode(f *testing.F) {
 
 func tablePath(name string) string { return filepath.Join("..", "testdata", "inputs", name) }
 
-func readTable(t testing.TB, name string, rows any) {
-	t.Helper()
+func readTable(tb testing.TB, name string, rows any) {
+	tb.Helper()
 	data, err := os.ReadFile(tablePath(name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := json.Unmarshal(data, rows); err != nil {
-		t.Fatalf("%s: %v", name, err)
+		tb.Fatalf("%s: %v", name, err)
 	}
 }

@@ -226,11 +226,13 @@ func TestClosedDoors(t *testing.T) {
 			"this function is closed: entry 2 of RETENTIONOPS_API_KEYS: the sum is there twice",
 		},
 		{
-			"a body limit that is none", env{"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MAX_BODY": "1MB"},
+			"a body limit that is none",
+			env{"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MAX_BODY": "1MB"},
 			"this function is closed: RETENTIONOPS_MAX_BODY is not a number of bytes",
 		},
 		{
-			"a body limit of nought", env{"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MAX_BODY": "0"},
+			"a body limit of nought",
+			env{"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MAX_BODY": "0"},
 			"this function is closed: RETENTIONOPS_MAX_BODY is not a number of bytes",
 		},
 	}

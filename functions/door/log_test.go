@@ -63,34 +63,51 @@ func TestTheLogLine(t *testing.T) {
 		{"a trace by W3C", local, echo, p1, []string{"Traceparent", "00-" + trace + "-" + span + "-01"}, line(func(line, _ map[string]any) {
 			line["logging.googleapis.com/trace"], line["logging.googleapis.com/spanId"] = trace, span
 		})},
-		{"a trace by Google, in a project", env{"RETENTIONOPS_AUTH": "local", "GOOGLE_CLOUD_PROJECT": "shop-1"}, echo, p1,
-			[]string{"X-Cloud-Trace-Context", trace + "/67667974448284343;o=1"}, line(func(line, _ map[string]any) {
+		{
+			"a trace by Google, in a project",
+			env{"RETENTIONOPS_AUTH": "local", "GOOGLE_CLOUD_PROJECT": "shop-1"},
+			echo, p1,
+			[]string{"X-Cloud-Trace-Context", trace + "/67667974448284343;o=1"},
+			line(func(line, _ map[string]any) {
 				line["logging.googleapis.com/trace"], line["logging.googleapis.com/spanId"] = "projects/shop-1/traces/"+trace, span
-			})},
-		{"a trace that is none", local, echo, p1, []string{"Traceparent", "00-" + strings.Repeat("0", 32) + "-" + span + "-01", "X-Cloud-Trace-Context", "<script>/1"},
-			line(func(_, _ map[string]any) {})},
-		{"a dry run of a stranger", env{"RETENTIONOPS_AUTH": "key", "RETENTIONOPS_API_KEYS": "make:act:" + sumOf("k")}, echo, p1, nil,
+			}),
+		},
+		{
+			"a trace that is none", local, echo, p1,
+			[]string{"Traceparent", "00-" + strings.Repeat("0", 32) + "-" + span + "-01", "X-Cloud-Trace-Context", "<script>/1"},
+			line(func(_, _ map[string]any) {}),
+		},
+		{
+			"a dry run of a stranger",
+			env{"RETENTIONOPS_AUTH": "key", "RETENTIONOPS_API_KEYS": "make:act:" + sumOf("k")},
+			echo, p1, nil,
 			line(func(line, request map[string]any) {
 				line["severity"], line["message"], line["code"], line["error"] = "WARNING", "export_audience: unauthenticated", "unauthenticated", "unauthenticated"
 				line["caller"], request["status"] = "", 401.0
-			})},
+			}),
+		},
 		{"an internal error with its text", local, failing(errors.New("disk is full")), p1, nil, line(func(line, request map[string]any) {
 			line["severity"], line["message"], line["code"], line["error"] = "ERROR", "export_audience: internal", "internal", "disk is full"
 			request["status"] = 500.0
 		})},
-		{"a mendable error with its cause", local, failing(functions.Errorf(functions.FailedPrecondition, "stale").WithCause(errors.New("2 days"))), p1, nil,
+		{
+			"a mendable error with its cause", local, failing(functions.Errorf(functions.FailedPrecondition, "stale").WithCause(errors.New("2 days"))), p1, nil,
 			line(func(line, request map[string]any) {
 				line["severity"], line["message"], line["code"] = "WARNING", "export_audience: failed_precondition", "failed_precondition"
 				line["error"], request["status"] = "failed_precondition: stale: 2 days", 409.0
-			})},
+			}),
+		},
 		{"an input at fault is not quoted", local, echo, `{"tier":"hunter2"}`, nil, line(func(line, request map[string]any) {
 			line["severity"], line["message"], line["code"] = "WARNING", "export_audience: invalid_argument", "invalid_argument"
 			request["status"] = 400.0
 		})},
-		{"a problem in a stream", local, failing(functions.Errorf(functions.Unavailable, "later")), p1, []string{"Accept", "text/event-stream"},
+		{
+			"a problem in a stream", local, failing(functions.Errorf(functions.Unavailable, "later")), p1,
+			[]string{"Accept", "text/event-stream"},
 			line(func(line, _ map[string]any) {
 				line["severity"], line["message"], line["code"], line["error"] = "ERROR", "export_audience: unavailable", "unavailable", "unavailable: later"
-			})},
+			}),
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
