@@ -59,6 +59,7 @@ func (c *clock) advance(by time.Duration) { c.nanos.Add(int64(by)) }
 // the rules and templates as shipped.
 type house struct {
 	*playbook.Runner
+	t         *testing.T
 	warehouse *duckdbwarehouse.Warehouse
 	clock     *clock
 	papers    string // the archive's directory
@@ -69,14 +70,14 @@ type house struct {
 // newHouse is a house on a WARNING day, in a phase, with a webhook.
 func newHouse(t *testing.T, phase functions.Phase, hook string) *house {
 	t.Helper()
-	h := &house{papers: t.TempDir(), exports: t.TempDir(), clock: &clock{}, logged: &bytes.Buffer{}}
+	h := &house{t: t, papers: t.TempDir(), exports: t.TempDir(), clock: &clock{}, logged: &bytes.Buffer{}}
 	h.clock.nanos.Store(time.Date(2026, 1, 12, 8, 0, 0, 0, time.UTC).UnixNano())
 	var err error
 	if h.warehouse, err = duckdbwarehouse.Open(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.warehouse.Close() })
-	h.tables(t)
+	h.tables()
 	port := warehouse.New(h.warehouse)
 	port.Pauses = nil
 	papers, err := filearchive.Open(&url.URL{Scheme: "file", Path: h.papers})
@@ -151,28 +152,28 @@ func shipped(t *testing.T, phase functions.Phase, replace ...string) *rulebook.B
 }
 
 // tables fills the four input tables: 100 customers, of which 10 are P1, 20 P2 and 15 P3, and a WARNING on the day.
-func (h *house) tables(t *testing.T) {
-	t.Helper()
-	h.exec(t, `CREATE TABLE alert_logic (alert_date DATE, severity VARCHAR, alert_flag BOOLEAN, current_value DOUBLE,
+func (h *house) tables() {
+	h.t.Helper()
+	h.exec(`CREATE TABLE alert_logic (alert_date DATE, severity VARCHAR, alert_flag BOOLEAN, current_value DOUBLE,
 		baseline_value DOUBLE, delta_relative_pct DOUBLE, sample_size BIGINT)`)
-	h.exec(t, `INSERT INTO alert_logic VALUES
+	h.exec(`INSERT INTO alert_logic VALUES
 		('2026-01-05', 'WARNING', true, 24.0, 20.0, 20.0, 100), ('2026-01-12', 'WARNING', true, 25.2, 21.4, 17.8, 100)`)
-	h.exec(t, `CREATE TABLE everybody AS SELECT printf('customer-%03d', range) AS customer_id,
+	h.exec(`CREATE TABLE everybody AS SELECT printf('customer-%03d', range) AS customer_id,
 		CASE WHEN range < 10 THEN 'ACTIVE' WHEN range < 30 THEN 'AT_RISK' WHEN range < 45 THEN 'INACTIVE' ELSE 'ACTIVE' END AS status,
 		CASE WHEN range < 10 THEN 20 WHEN range < 30 THEN 60 WHEN range < 45 THEN 120 ELSE 5 END AS days,
 		CASE WHEN range < 45 THEN 'HIGH' ELSE 'LOW' END AS risk
 		FROM range(100)`)
-	h.exec(t, `CREATE TABLE retention_snapshot AS SELECT customer_id, status AS retention_status, days::BIGINT AS days_since_last_order FROM everybody`)
-	h.exec(t, `CREATE TABLE churn_detection AS SELECT customer_id, (CASE risk WHEN 'HIGH' THEN 50 ELSE 0 END)::BIGINT AS churn_risk_score,
+	h.exec(`CREATE TABLE retention_snapshot AS SELECT customer_id, status AS retention_status, days::BIGINT AS days_since_last_order FROM everybody`)
+	h.exec(`CREATE TABLE churn_detection AS SELECT customer_id, (CASE risk WHEN 'HIGH' THEN 50 ELSE 0 END)::BIGINT AS churn_risk_score,
 		risk AS churn_risk_level, risk = 'HIGH' AS is_frequency_drop, false AS is_status_inconsistent, false AS is_value_drop FROM everybody`)
-	h.exec(t, `CREATE TABLE base_customers AS SELECT customer_id, 1200.50::DECIMAL(18,2) AS total_revenue, 4::BIGINT AS total_orders,
+	h.exec(`CREATE TABLE base_customers AS SELECT customer_id, 1200.50::DECIMAL(18,2) AS total_revenue, 4::BIGINT AS total_orders,
 		300.12::DECIMAL(18,2) AS avg_order_value, DATE '2025-01-01' AS first_order_date, DATE '2026-01-12' - days AS last_order_date FROM everybody`)
 }
 
-func (h *house) exec(t *testing.T, statement string) {
-	t.Helper()
-	if _, err := h.warehouse.DB().ExecContext(t.Context(), statement); err != nil {
-		t.Fatal(err)
+func (h *house) exec(statement string) {
+	h.t.Helper()
+	if _, err := h.warehouse.DB().ExecContext(h.t.Context(), statement); err != nil {
+		h.t.Fatal(err)
 	}
 }
 

@@ -92,7 +92,7 @@ func TestADayThatWasSentAnswersWithItsResult(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.exec(t, `DROP TABLE base_customers`) // nothing is read or made any more
+	h.exec(`DROP TABLE base_customers`) // nothing is read or made any more
 	again, err := h.Run(t.Context(), functions.TriggerPlaybookInput{Date: functions.Latest})
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestASecondRunSendsTheStoredMessage(t *testing.T) {
 	before := h.kept(t, "briefs/")
 	h.clock.advance(3600e9)
 	// The second run sees other customers: what it would write is another message.
-	h.exec(t, `UPDATE base_customers SET total_revenue = 5000`)
+	h.exec(`UPDATE base_customers SET total_revenue = 5000`)
 	out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
 	if err != nil || out.RunID != "01KRUN0002" || out.DeliveryState != functions.DeliveryConfirmed || out.Artifacts.JiraTicket != "RET-1" {
 		t.Fatalf("got %+v, %v", out, err)
@@ -158,7 +158,7 @@ func (m *mortal) write(name string, write func() error) error {
 	m.mu.Lock()
 	hit := m.fatal != "" && strings.Contains(name, m.fatal)
 	m.dead = m.dead || hit
-	dead := m.dead && !(hit && m.after)
+	dead := m.dead && (!hit || !m.after)
 	m.mu.Unlock()
 	if dead {
 		return errKilled
@@ -257,7 +257,7 @@ func TestAWarningThatBecomesCriticalIsEscalated(t *testing.T) {
 	if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{}); err != nil {
 		t.Fatal(err)
 	}
-	h.exec(t, `UPDATE alert_logic SET severity = 'CRITICAL', delta_relative_pct = 27 WHERE alert_date = '2026-01-12'`)
+	h.exec(`UPDATE alert_logic SET severity = 'CRITICAL', delta_relative_pct = 27 WHERE alert_date = '2026-01-12'`)
 	h.clock.advance(60e9)
 	out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
 	if err != nil || out.Severity != functions.Critical || len(out.Artifacts.Exports) != 3 {
@@ -277,7 +277,7 @@ func TestAShadowDayMayBeRunAgain(t *testing.T) {
 		if err != nil || out.Status != functions.RunSkipped || out.AlreadyDone {
 			t.Fatalf("got %+v, %v", out, err)
 		}
-		h.exec(t, `UPDATE base_customers SET total_revenue = 5000`)
+		h.exec(`UPDATE base_customers SET total_revenue = 5000`)
 		h.clock.advance(60e9)
 	}
 	if diff := cmp.Diff([]string{"shadow/2026-01-12_P1.csv", "shadow/2026-01-12_P2.csv"}, files(t, h.exports)); diff != "" {

@@ -41,7 +41,7 @@ func TestOutcomes(t *testing.T) {
 		name   string
 		phase  functions.Phase
 		script http.HandlerFunc
-		change func(*testing.T, *house)
+		change func(*house)
 		want   outcome
 	}{
 		{
@@ -54,8 +54,8 @@ func TestOutcomes(t *testing.T) {
 		},
 		{
 			"no receipt where the rules expect none is accepted", production, says(200, "Accepted"),
-			func(t *testing.T, h *house) {
-				h.Book = shipped(t, production, "receipt: required", "receipt: not expected")
+			func(h *house) {
+				h.Book = shipped(h.t, production, "receipt: required", "receipt: not expected")
 			},
 			outcome{success, functions.DeliveryAccepted, "", "end", "first", 1, 2, false, ""},
 		},
@@ -86,19 +86,19 @@ func TestOutcomes(t *testing.T) {
 		},
 		{
 			"a day without an alert is skipped", production, says(200, receipt),
-			func(t *testing.T, h *house) {
-				h.exec(t, `UPDATE alert_logic SET severity = 'INFO', alert_flag = false WHERE alert_date = '2026-01-12'`)
+			func(h *house) {
+				h.exec(`UPDATE alert_logic SET severity = 'INFO', alert_flag = false WHERE alert_date = '2026-01-12'`)
 			},
 			outcome{skipped, none, "", "decide", "no_alert", 0, 0, false, ""},
 		},
 		{
 			"a severity without the flag is skipped", production, says(200, receipt),
-			func(t *testing.T, h *house) { h.exec(t, `UPDATE alert_logic SET alert_flag = false`) },
+			func(h *house) { h.exec(`UPDATE alert_logic SET alert_flag = false`) },
 			outcome{skipped, none, "", "decide", "no_alert", 0, 0, false, ""},
 		},
 		{
 			"the pilot does not act on CRITICAL", pilot, says(200, receipt),
-			func(t *testing.T, h *house) { h.exec(t, `UPDATE alert_logic SET severity = 'CRITICAL'`) },
+			func(h *house) { h.exec(`UPDATE alert_logic SET severity = 'CRITICAL'`) },
 			outcome{skipped, none, "", "decide", "phase", 0, 0, false, ""},
 		},
 		{
@@ -111,62 +111,62 @@ func TestOutcomes(t *testing.T) {
 		},
 		{
 			"the shadow phase needs no webhook", functions.PhaseShadow, says(200, receipt),
-			func(_ *testing.T, h *house) { h.Config = playbook.Config{} },
+			func(h *house) { h.Config = playbook.Config{} },
 			outcome{skipped, none, "", "end", "shadow", 0, 2, false, ""},
 		},
 		{
 			"a phase that sends needs a webhook, before it claims", production, says(200, receipt),
-			func(_ *testing.T, h *house) { h.Config.URL = "" },
+			func(h *house) { h.Config.URL = "" },
 			outcome{failed, none, precondition, "decide", "failed", 0, 0, false, ""},
 		},
 		{
 			"a phase that sends needs a secret, before it claims", pilot, says(200, receipt),
-			func(_ *testing.T, h *house) { h.Config.Secret = "" },
+			func(h *house) { h.Config.Secret = "" },
 			outcome{failed, none, precondition, "decide", "failed", 0, 0, false, ""},
 		},
 		{
 			"a guardrail stops", production, says(200, receipt),
-			func(t *testing.T, h *house) {
-				h.exec(t, `UPDATE retention_snapshot SET retention_status = 'ACTIVE', days_since_last_order = 20`)
-				h.exec(t, `UPDATE churn_detection SET churn_risk_level = 'HIGH'`)
+			func(h *house) {
+				h.exec(`UPDATE retention_snapshot SET retention_status = 'ACTIVE', days_since_last_order = 20`)
+				h.exec(`UPDATE churn_detection SET churn_risk_level = 'HIGH'`)
 			},
 			outcome{failed, none, precondition, "guardrails", "guardrail", 0, 2, false, ""},
 		},
 		{
 			"customers of another day are stale", production, says(200, receipt),
-			func(t *testing.T, h *house) {
-				h.exec(t, `INSERT INTO alert_logic VALUES ('2026-01-13', 'INFO', false, 21.0, 21.0, 0, 100)`)
+			func(h *house) {
+				h.exec(`INSERT INTO alert_logic VALUES ('2026-01-13', 'INFO', false, 21.0, 21.0, 0, 100)`)
 			},
 			outcome{failed, none, precondition, "queue", "failed", 0, 2, false, ""},
 		},
 		{
 			"a day without an alert row is not found", production, says(200, receipt),
-			func(t *testing.T, h *house) { h.exec(t, `DELETE FROM alert_logic WHERE alert_date = '2026-01-12'`) },
+			func(h *house) { h.exec(`DELETE FROM alert_logic WHERE alert_date = '2026-01-12'`) },
 			outcome{failed, none, functions.NotFound, "decide", "failed", 0, 0, false, ""},
 		},
 		{
 			"a missing table stops the run", production, says(200, receipt),
-			func(t *testing.T, h *house) { h.exec(t, `DROP TABLE churn_detection`) },
+			func(h *house) { h.exec(`DROP TABLE churn_detection`) },
 			outcome{failed, none, precondition, "queue", "failed", 0, 2, false, ""},
 		},
 		{
 			"nowhere to put the exports stops the run", production, says(200, receipt),
-			func(_ *testing.T, h *house) { h.Exporter.CSV = nil },
+			func(h *house) { h.Exporter.CSV = nil },
 			outcome{failed, none, precondition, "export", "failed", 0, 2, false, ""},
 		},
 		{
 			"an archive that fails stops the run, and says nothing of itself", production, says(200, receipt),
-			func(_ *testing.T, h *house) { h.Archive = &mortal{Archive: h.Archive, fatal: "payloads/"} },
+			func(h *house) { h.Archive = &mortal{Archive: h.Archive, fatal: "payloads/"} },
 			outcome{failed, none, functions.Unavailable, "send", "failed", 0, 1, false, ""},
 		},
 		{
 			"a run that takes too long stops", production, says(200, receipt),
-			func(_ *testing.T, h *house) { h.Longest = time.Nanosecond },
+			func(h *house) { h.Longest = time.Nanosecond },
 			outcome{failed, none, functions.Unavailable, "queue", "failed", 0, 2, false, ""},
 		},
 		{
 			"a run that outlasts its claim does not send", production, says(200, receipt),
-			func(_ *testing.T, h *house) {
+			func(h *house) {
 				open := h.Exporter.CSV
 				h.Exporter.CSV = func(ctx context.Context) (destination.Destination, error) {
 					h.clock.advance(playbook.DefaultHold)
@@ -177,10 +177,10 @@ func TestOutcomes(t *testing.T) {
 		},
 		{
 			"a queue that is replaced in the middle is not sent", production, says(200, receipt),
-			func(t *testing.T, h *house) {
+			func(h *house) {
 				open := h.Exporter.CSV
 				h.Exporter.CSV = func(ctx context.Context) (destination.Destination, error) {
-					h.exec(t, `DELETE FROM customer_priority WHERE priority_tier = 'P2' AND priority_score < 100`)
+					h.exec(`DELETE FROM customer_priority WHERE priority_tier = 'P2' AND priority_score < 100`)
 					return open(ctx)
 				}
 			},
@@ -188,7 +188,7 @@ func TestOutcomes(t *testing.T) {
 		},
 		{
 			"a program that breaks down is an internal fault", production, says(200, receipt),
-			func(_ *testing.T, h *house) { h.Templates = nil },
+			func(h *house) { h.Templates = nil },
 			outcome{failed, none, functions.Internal, "brief", "failed", 0, 2, false, ""},
 		},
 	}
@@ -198,7 +198,7 @@ func TestOutcomes(t *testing.T) {
 			hook := newHook(t, test.script)
 			h := newHouse(t, test.phase, hook.address())
 			if test.change != nil {
-				test.change(t, h)
+				test.change(h)
 			}
 			out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
 			rows := h.rows(t)

@@ -56,26 +56,26 @@ func TestARunTakesOnlyThePlanThatWasExpected(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
-		change func(*testing.T, *house)
+		change func(*house)
 		fits   bool
 	}{
-		{"nothing has changed", func(*testing.T, *house) {}, true},
-		{"an hour has passed", func(_ *testing.T, h *house) { h.clock.advance(time.Hour) }, true},
-		{"a customer has bought", func(t *testing.T, h *house) {
-			h.exec(t, `UPDATE base_customers SET total_revenue = total_revenue + 0.01 WHERE customer_id = 'customer-003'`)
+		{"nothing has changed", func(*house) {}, true},
+		{"an hour has passed", func(h *house) { h.clock.advance(time.Hour) }, true},
+		{"a customer has bought", func(h *house) {
+			h.exec(`UPDATE base_customers SET total_revenue = total_revenue + 0.01 WHERE customer_id = 'customer-003'`)
 		}, false},
-		{"a customer has gone", func(t *testing.T, h *house) {
-			h.exec(t, `DELETE FROM base_customers WHERE customer_id = 'customer-003'`)
+		{"a customer has gone", func(h *house) {
+			h.exec(`DELETE FROM base_customers WHERE customer_id = 'customer-003'`)
 		}, false},
-		{"the alert has changed", func(t *testing.T, h *house) {
-			h.exec(t, `UPDATE alert_logic SET severity = 'CRITICAL' WHERE alert_date = '2026-01-12'`)
+		{"the alert has changed", func(h *house) {
+			h.exec(`UPDATE alert_logic SET severity = 'CRITICAL' WHERE alert_date = '2026-01-12'`)
 		}, false},
-		{"the ticket has changed", func(t *testing.T, h *house) {
-			h.Book = shipped(t, functions.PhaseProduction, "24 hours", "48 hours")
+		{"the ticket has changed", func(h *house) {
+			h.Book = shipped(h.t, functions.PhaseProduction, "24 hours", "48 hours")
 		}, false},
-		{"the phase has changed", func(t *testing.T, h *house) { h.Book = shipped(t, functions.PhasePilot) }, false},
-		{"the webhook has changed", func(_ *testing.T, h *house) { h.Config.URL += "x" }, false},
-		{"the destination has changed", func(_ *testing.T, h *house) { h.Target = functions.TargetBoth }, false},
+		{"the phase has changed", func(h *house) { h.Book = shipped(h.t, functions.PhasePilot) }, false},
+		{"the webhook has changed", func(h *house) { h.Config.URL += "x" }, false},
+		{"the destination has changed", func(h *house) { h.Target = functions.TargetBoth }, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestARunTakesOnlyThePlanThatWasExpected(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			test.change(t, h)
+			test.change(h)
 			out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{ExpectDigest: planned.Plan.Digest})
 			if test.fits {
 				if err != nil || out.DeliveryState != functions.DeliveryConfirmed {
@@ -104,32 +104,32 @@ func TestARunTakesOnlyThePlanThatWasExpected(t *testing.T) {
 
 func TestForecasts(t *testing.T) {
 	t.Parallel()
-	crowd := func(t *testing.T, h *house) {
-		t.Helper()
-		h.exec(t, `UPDATE retention_snapshot SET retention_status = 'ACTIVE', days_since_last_order = 20`)
-		h.exec(t, `UPDATE churn_detection SET churn_risk_level = 'HIGH'`)
+	crowd := func(h *house) {
+		h.exec(`UPDATE retention_snapshot SET retention_status = 'ACTIVE', days_since_last_order = 20`)
+		h.exec(`UPDATE churn_detection SET churn_risk_level = 'HIGH'`)
 	}
 	tests := []struct {
 		name   string
 		phase  functions.Phase
 		in     functions.TriggerPlaybookInput
-		change func(*testing.T, *house)
+		change func(*house)
 		want   string
 	}{
 		{"an ordinary day", functions.PhaseProduction, functions.TriggerPlaybookInput{}, nil, "would send the WARNING playbook to #retention-alerts"},
-		{"a day without an alert", functions.PhaseProduction, functions.TriggerPlaybookInput{}, func(t *testing.T, h *house) {
-			h.exec(t, `UPDATE alert_logic SET alert_flag = false`)
+		{"a day without an alert", functions.PhaseProduction, functions.TriggerPlaybookInput{}, func(h *house) {
+			h.exec(`UPDATE alert_logic SET alert_flag = false`)
 		}, "would be skipped: no alert"},
 		{"the shadow phase", functions.PhaseShadow, functions.TriggerPlaybookInput{}, nil, "send nothing: the phase is shadow"},
-		{"no webhook", functions.PhaseProduction, functions.TriggerPlaybookInput{}, func(_ *testing.T, h *house) { h.Config.URL = "" }, "would be refused: RETENTIONOPS_WEBHOOK_URL is not set"},
+		{"no webhook", functions.PhaseProduction, functions.TriggerPlaybookInput{}, func(h *house) { h.Config.URL = "" }, "would be refused: RETENTIONOPS_WEBHOOK_URL is not set"},
 		{"a guardrail", functions.PhaseProduction, functions.TriggerPlaybookInput{}, crowd, "would be stopped: a guardrail stops this"},
 		{
 			"a guardrail that is passed", functions.PhaseProduction,
-			functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: "a sale"}}, crowd, "would send the WARNING playbook",
+			functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: "a sale"}},
+			crowd, "would send the WARNING playbook",
 		},
-		{"a day that was sent", functions.PhaseProduction, functions.TriggerPlaybookInput{}, func(t *testing.T, h *house) {
-			if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{}); err != nil {
-				t.Fatal(err)
+		{"a day that was sent", functions.PhaseProduction, functions.TriggerPlaybookInput{}, func(h *house) {
+			if _, err := h.Run(h.t.Context(), functions.TriggerPlaybookInput{}); err != nil {
+				h.t.Fatal(err)
 			}
 		}, "answer with the result of run 01KRUN0001"},
 		{"a digest of another plan", functions.PhaseProduction, functions.TriggerPlaybookInput{ExpectDigest: "0"}, nil, "this is not the plan that was expected"},
@@ -139,7 +139,7 @@ func TestForecasts(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, test.phase, newHook(t, says(200, receipt)).address())
 			if test.change != nil {
-				test.change(t, h)
+				test.change(h)
 			}
 			test.in.DryRun = true
 			out, err := h.Run(t.Context(), test.in)
@@ -154,8 +154,8 @@ func TestAnOverridePassesAndIsLogged(t *testing.T) {
 	t.Parallel()
 	hook := newHook(t, says(200, receipt))
 	h := newHouse(t, functions.PhaseProduction, hook.address())
-	h.exec(t, `UPDATE retention_snapshot SET retention_status = 'ACTIVE', days_since_last_order = 20`)
-	h.exec(t, `UPDATE churn_detection SET churn_risk_level = 'HIGH'`)
+	h.exec(`UPDATE retention_snapshot SET retention_status = 'ACTIVE', days_since_last_order = 20`)
+	h.exec(`UPDATE churn_detection SET churn_risk_level = 'HIGH'`)
 	_, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
 	if err == nil || !strings.Contains(err.Error(), "P1 takes 100 of 100 customers: 100.0 %, stops over 60 %") {
 		t.Errorf("got %v; the figure and the limit are to be named", err)
@@ -187,7 +187,7 @@ func TestThePayload(t *testing.T) {
 			t.Parallel()
 			hook := newHook(t, says(200, receipt))
 			h := newHouse(t, functions.PhaseProduction, hook.address())
-			h.exec(t, `UPDATE alert_logic SET severity = '`+string(test.severity)+`' WHERE alert_date = '2026-01-12'`)
+			h.exec(`UPDATE alert_logic SET severity = '` + string(test.severity) + `' WHERE alert_date = '2026-01-12'`)
 			if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{}); err != nil {
 				t.Fatal(err)
 			}
@@ -267,7 +267,7 @@ func TestNothingTellsASecret(t *testing.T) {
 			planned, _ := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true})
 			out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
 			var text strings.Builder
-			fmt.Fprintf(&text, "%+v %+v %v %+v %v %s %+v", planned, out, err, functions.ProblemOf(err, ""), h.rows(t), h.logged, h.Runner.Config)
+			fmt.Fprintf(&text, "%+v %+v %v %+v %v %s %+v", planned, out, err, functions.ProblemOf(err, ""), h.rows(t), h.logged, h.Config)
 			for _, dir := range []string{h.papers, h.exports} {
 				for _, file := range files(t, dir) {
 					content, err := os.ReadFile(dir + "/" + file)

@@ -69,18 +69,18 @@ func says(status int, body string, headers ...string) http.HandlerFunc {
 // cuts ends the connection without an answer.
 func cuts(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// signs answers a receipt signed with a secret.
-func signs(secret, id, body string, at time.Time) http.HandlerFunc {
+// signs answers the receipt, signed with a secret.
+func signs(secret, id string, at time.Time) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		signer, err := standardwebhooks.NewWebhook(secret)
 		if err != nil {
 			panic(err)
 		}
-		signature, err := signer.Sign(id, at, []byte(body))
+		signature, err := signer.Sign(id, at, []byte(done))
 		if err != nil {
 			panic(err)
 		}
-		says(http.StatusOK, body, "webhook-id", id, "webhook-timestamp", fmt.Sprint(at.Unix()), "webhook-signature", signature)(w, r)
+		says(http.StatusOK, done, "webhook-id", id, "webhook-timestamp", fmt.Sprint(at.Unix()), "webhook-signature", signature)(w, r)
 	}
 }
 
@@ -213,12 +213,12 @@ func TestTheSecretWorksInBothDirections(t *testing.T) {
 		want   functions.DeliveryState
 	}{
 		{"an unsigned receipt counts", says(200, done), good},
-		{"a receipt signed with the shared secret counts", signs(testSecret, testID, done, testNow), good},
-		{"a receipt signed with the secret before it counts", signs(olderSecret, testID, done, testNow), good},
-		{"a receipt signed with another secret does not", signs(foreinSecret, testID, done, testNow), bad},
-		{"a receipt signed for another message does not", signs(testSecret, "rop_2026-01-11_WARNING_production", done, testNow), bad},
-		{"a receipt signed long ago does not", signs(testSecret, testID, done, testNow.Add(-time.Hour)), bad},
-		{"a receipt signed in the future does not", signs(testSecret, testID, done, testNow.Add(time.Hour)), bad},
+		{"a receipt signed with the shared secret counts", signs(testSecret, testID, testNow), good},
+		{"a receipt signed with the secret before it counts", signs(olderSecret, testID, testNow), good},
+		{"a receipt signed with another secret does not", signs(foreinSecret, testID, testNow), bad},
+		{"a receipt signed for another message does not", signs(testSecret, "rop_2026-01-11_WARNING_production", testNow), bad},
+		{"a receipt signed long ago does not", signs(testSecret, testID, testNow.Add(-time.Hour)), bad},
+		{"a receipt signed in the future does not", signs(testSecret, testID, testNow.Add(time.Hour)), bad},
 		{"a signature without its other headers does not", says(200, done, "webhook-signature", "v1,AAAA"), bad},
 		{"an empty list of signatures does not", says(200, done, "webhook-signature", "v1", "webhook-id", testID, "webhook-timestamp", fmt.Sprint(testNow.Unix())), bad},
 	}
