@@ -36,7 +36,7 @@ type check struct {
 	run  func(*testing.T, archive.Archive)
 }
 
-var checks = []check{ //nolint:thelper // these are the tests themselves: a failure must name its own line
+var checks = []check{
 	{"a document reads back byte for byte", func(t *testing.T, a archive.Archive) {
 		everyByte := make([]byte, 256)
 		for i := range everyByte {

@@ -45,7 +45,7 @@ type check struct {
 	run  func(*testing.T, Harness)
 }
 
-var checks = []check{ //nolint:thelper // these are the tests themselves: a failure must name its own line
+var checks = []check{
 	{"a delivered audience is found and reads back", func(t *testing.T, h Harness) {
 		a := New("", day, functions.P1, "17850", "007", "+4917012345", "12E5", "O'Brien", "a,b;c", `say "hi"`, "two\nlines", "Žižkov 東京 🛍", " blank ")
 		link := deliver(t, h, a)
