@@ -15,6 +15,7 @@ import (
 	htmltemplate "html/template"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	texttemplate "text/template"
 
@@ -174,7 +175,7 @@ func shorten(data Data) (Data, bool) {
 	}
 	data.Tiers = tiers
 	if len(data.Notes) == 0 || data.Notes[len(data.Notes)-1] != note {
-		data.Notes = append(data.Notes[:len(data.Notes):len(data.Notes)], note)
+		data.Notes = append(slices.Clip(data.Notes), note)
 	}
 	return data, true
 }

@@ -101,10 +101,20 @@ func TestFiguresAreWrittenForReaders(t *testing.T) {
 		value fmt.Stringer
 		want  string
 	}{
-		{brief.Count(0), "0"}, {brief.Count(999), "999"}, {brief.Count(1000), "1,000"}, {brief.Count(-1234567), "-1,234,567"},
-		{brief.Percent(25.2), "25.2%"}, {brief.Percent(28.17), "28.17%"}, {brief.Percent(0), "0.0%"}, {brief.Percent(-0.001), "0.0%"},
-		{brief.Change(17.76), "+17.76%"}, {brief.Change(14.96), "+14.96%"}, {brief.Change(-3), "-3.0%"}, {brief.Change(0), "+0.0%"},
-		{brief.Score(94.49), "94.5"}, {brief.Score(100), "100.0"},
+		{brief.Count(0), "0"},
+		{brief.Count(999), "999"},
+		{brief.Count(1000), "1,000"},
+		{brief.Count(-1234567), "-1,234,567"},
+		{brief.Percent(25.2), "25.2%"},
+		{brief.Percent(28.17), "28.17%"},
+		{brief.Percent(0), "0.0%"},
+		{brief.Percent(-0.001), "0.0%"},
+		{brief.Change(17.76), "+17.76%"},
+		{brief.Change(14.96), "+14.96%"},
+		{brief.Change(-3), "-3.0%"},
+		{brief.Change(0), "+0.0%"},
+		{brief.Score(94.49), "94.5"},
+		{brief.Score(100), "100.0"},
 	} {
 		if got := test.value.String(); got != test.want {
 			t.Errorf("%T(%v) is written %q, want %q", test.value, test.value, got, test.want)

@@ -109,6 +109,7 @@ func emptyDay() Input {
 // be more than texts.
 func faultsDay() Input {
 	in := warningDay()
+	in.Decision.Reason = "The share is high, and there is no baseline yet to compare it with."
 	in.Decision.BaselineValue, in.Decision.DeltaRelativePct, in.Decision.BaselineReady = nil, nil, false
 	in.Rollout = rulebook.Rollout{Phase: functions.PhaseShadow, ActsOn: in.Rollout.ActsOn, Folder: "shadow"}
 	in.Settings.ShowCustomerIDs, in.Settings.TopCustomers = true, 2

@@ -37,11 +37,11 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func shipped(t testing.TB) *brief.Templates {
-	t.Helper()
+func shipped(tb testing.TB) *brief.Templates {
+	tb.Helper()
 	templates, err := brief.Load(brieftemplates.FS)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return templates
 }

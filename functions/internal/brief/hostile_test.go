@@ -29,11 +29,11 @@ func with(body string) fstest.MapFS {
 	}
 }
 
-func loaded(t testing.TB, files fstest.MapFS) *brief.Templates {
-	t.Helper()
+func loaded(tb testing.TB, files fstest.MapFS) *brief.Templates {
+	tb.Helper()
 	templates, err := brief.Load(files)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return templates
 }
@@ -43,11 +43,11 @@ func dataWith(id string) brief.Data {
 	return brief.Data{Date: "2026-01-12", Severity: "WARNING", Tiers: []brief.Tier{{Name: "P1", Top: []brief.Customer{{Rank: 1, ID: id}}}}}
 }
 
-func render(t testing.TB, templates *brief.Templates, format functions.Format, data brief.Data) functions.GenerateBriefOutput {
-	t.Helper()
+func render(tb testing.TB, templates *brief.Templates, format functions.Format, data brief.Data) functions.GenerateBriefOutput {
+	tb.Helper()
 	out, err := templates.Render(format, data)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return out
 }
