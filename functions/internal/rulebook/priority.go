@@ -82,12 +82,20 @@ func loadPriority(files fs.FS, v *vocabulary, out *collector) (*priority, []byte
 	p.score = readScore(s, top.need("score"), p.tiers())
 	p.readShare(s, top.need("value_proxy"))
 	p.readActions(s, top.need("actions"))
+	if out.findings.Errors() == 0 {
+		p.warnOfUnused()
+	}
+	return p, data
+}
+
+// warnOfUnused tells of parameters that change nothing. It is asked of sound files only: where there is an error, the
+// use of a parameter may be what could not be read.
+func (p *priority) warnOfUnused() {
 	for _, name := range sortedKeys(p.parameters) {
 		if parameter := p.parameters[name]; !parameter.used {
 			parameter.label.warn(idUnusedParam, fmt.Sprintf("the parameter %s is used nowhere", name), "")
 		}
 	}
-	return p, data
 }
 
 // warn adds a finding that does not keep the files from being used.
@@ -116,7 +124,6 @@ func (p *priority) readParameters(s *scope, list value) {
 	m := list.names("parameter")
 	for i, name := range m.order {
 		label, content := m.labels[name], m.keys[name]
-		before := len(label.doc.out.findings)
 		switch {
 		case i >= maxParameters:
 			label.report(idTooLong, fmt.Sprintf("there are more than %d parameters", maxParameters), "")
@@ -128,9 +135,7 @@ func (p *priority) readParameters(s *scope, list value) {
 		case slices.Contains(reservedWords, name), slices.Contains(functionNames, name):
 			label.report(idDuplicateName, name+" is a word of the rules; a parameter needs a name of its own", "")
 		}
-		parameter := &parameter{label: label, number: content.numberIn(-maxNumber, maxNumber), text: content.raw()}
-		parameter.used = len(label.doc.out.findings) > before // what was reported already is not reported as unused
-		p.parameters[name] = parameter
+		p.parameters[name] = &parameter{label: label, number: content.numberIn(-maxNumber, maxNumber), text: content.raw()}
 	}
 }
 

@@ -1,6 +1,7 @@
 package rulebook
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -8,21 +9,29 @@ import (
 
 // nearest is the valid word that a person most likely meant, or nothing: no hint is better than a wrong one.
 func nearest(word string, valid []string) string {
-	within := max(2, runeLen(word)/3) // two letters that changed places are two
-	if runeLen(word) < 4 {
-		within = 1
-	}
+	word = strings.ToLower(word)
+	within := max(1, runeLen(word)/3)
 	best, bestDistance := "", within+1
 	for _, candidate := range valid {
-		distance := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(candidate))
-		if runeLen(word) > 3 && strings.HasPrefix(strings.ToLower(candidate), strings.ToLower(word)) {
-			distance = min(distance, within) // a word that was cut short
+		lower := strings.ToLower(candidate)
+		distance := levenshtein.ComputeDistance(word, lower)
+		if cutShort := runeLen(word) > 3 && strings.HasPrefix(lower, word); cutShort || distance == 2 && sameLetters(word, lower) {
+			distance = min(distance, within)
 		}
 		if distance < bestDistance {
 			best, bestDistance = candidate, distance
 		}
 	}
 	return best
+}
+
+// sameLetters tells whether two words differ in the order of letters alone: two that changed places are a distance of
+// two, and the most common slip.
+func sameLetters(a, b string) bool {
+	one, other := []rune(a), []rune(b)
+	slices.Sort(one)
+	slices.Sort(other)
+	return slices.Equal(one, other)
 }
 
 // mostNamed is how many valid words a hint lists.

@@ -1,0 +1,72 @@
+package rulebook_test
+
+import (
+	"database/sql"
+	"fmt"
+	"testing/fstest"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
+	"github.com/retentionops/retentionops/rules"
+)
+
+// The rules as shipped judge the customer of the source document's example.
+func Example() {
+	book, err := rulebook.Load(rules.FS)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	revenue, _ := functions.ParseMoney("3847")
+	median, _ := functions.ParseMoney("625")
+	customer := retention.Customer{
+		ID: "17865", Rows: retention.SourceRows{Snapshot: 1, Churn: 1, Base: 1},
+		Status:             sql.Null[string]{V: "ACTIVE", Valid: true},
+		DaysSinceLastOrder: sql.Null[int64]{V: 24, Valid: true},
+		RiskLevel:          sql.Null[string]{V: "HIGH", Valid: true},
+		RiskScore:          sql.Null[int64]{V: 50, Valid: true},
+		FrequencyDrop:      sql.Null[bool]{V: true, Valid: true},
+		StatusInconsistent: sql.Null[bool]{V: false, Valid: true},
+		ValueDrop:          sql.Null[bool]{V: false, Valid: true},
+		TotalRevenue:       sql.Null[functions.Money]{V: revenue, Valid: true},
+		TotalOrders:        sql.Null[int64]{V: 12, Valid: true},
+	}
+	fmt.Println("faults:", len(book.Vet(&customer)))
+	verdict, err := book.NewJudge(median).Judge(&customer)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(verdict.Tier, verdict.Score, verdict.ValueProxy, "by", verdict.RuleID)
+	fmt.Println(verdict.Reason)
+	fmt.Println(verdict.Action)
+	// Output:
+	// faults: 0
+	// P1 94.5 1154.1 by active-high
+	// ACTIVE + HIGH risk (frequency drop), high value
+	// VIP outreach + 10% loyalty incentive
+}
+
+// A fault is shown with its place and with what to write instead.
+func ExampleCheck() {
+	files := fstest.MapFS{}
+	for _, name := range []string{"fields.yaml", "priority.yaml", "playbooks.yaml"} {
+		data, _ := rules.FS.ReadFile(name)
+		files[name] = &fstest.MapFile{Data: data}
+	}
+	files["rollout.yaml"] = &fstest.MapFile{Data: []byte(`phase: shaddow
+phases:
+  shadow:     {acts_on: [WARNING, CRITICAL], sends: no}
+  pilot:      {acts_on: [WARNING], sends: no}
+  production: {acts_on: [WARNING, CRITICAL], sends: no}
+  disabled:   {acts_on: []}
+`)}
+	_, findings := rulebook.Check(files)
+	fmt.Print(findings.Under("rules"))
+	// Output:
+	// rules/rollout.yaml:1:8: unknown phase "shaddow" (rules/unknown-value)
+	//     1 | phase: shaddow
+	//       |        ^^^^^^^
+	//    hint: did you mean shadow? valid: shadow, pilot, production, disabled
+}
