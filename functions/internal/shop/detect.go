@@ -29,40 +29,42 @@ var detectionSteps = []struct{ file, table, message string }{
 
 // DetectReport says what a detection found.
 type DetectReport struct {
-	AsOf        functions.Date
-	FirstOrder  functions.Date
-	NewestOrder functions.Date // of all orders loaded; it may lie after AsOf
-	Orders      int64          // up to AsOf
-	Customers   int64
-	Statuses    []StatusCount // every status of functions.Statuses, in order
-	Risks       []RiskCount   // every level of functions.Risks, in order
-	Alert       retention.Alert
-	AlertDays   int64 // rows of alert_logic
-	Warnings    int64 // days with severity WARNING and a raised flag
-	Criticals   int64 // days with severity CRITICAL and a raised flag
-	Rows        []TableRows
+	AsOf        functions.Date     `json:"as_of"`
+	FirstOrder  functions.Date     `json:"first_order"`
+	NewestOrder functions.Date     `json:"newest_order"` // of all orders loaded; it may lie after AsOf
+	Orders      int64              `json:"orders"`       // up to AsOf
+	Customers   int64              `json:"customers"`
+	Statuses    []StatusCount      `json:"statuses"` // every status of functions.Statuses, in order
+	Risks       []RiskCount        `json:"risks"`    // every level of functions.Risks, in order
+	Alert       retention.Alert    `json:"-"`
+	Severity    functions.Severity `json:"severity"`      // of the alert
+	AlertDays   int64              `json:"alert_days"`    // rows of alert_logic
+	Warnings    int64              `json:"warning_days"`  // days with severity WARNING and a raised flag
+	Criticals   int64              `json:"critical_days"` // days with severity CRITICAL and a raised flag
+	Rows        []TableRows        `json:"rows"`
 }
 
 // StatusCount is the number of customers with a status.
 type StatusCount struct {
-	Status    functions.Status
-	Customers int64
+	Status    functions.Status `json:"status"`
+	Customers int64            `json:"customers"`
 }
 
 // RiskCount is the number of customers with a risk level.
 type RiskCount struct {
-	Level     functions.Risk
-	Customers int64
+	Level     functions.Risk `json:"level"`
+	Customers int64          `json:"customers"`
 }
 
 // TableRows is the number of rows that a table of the detection now holds.
 type TableRows struct {
-	Table string
-	Rows  int64
+	Table string `json:"table"`
+	Rows  int64  `json:"rows"`
 }
 
 // Detect runs SQL1 to SQL5 over shop_orders as of a day and replaces the detection tables by what they find: all of
-// them or none, so that a reader never sees two days mixed. Orders dated after the day play no part.
+// them or none, so that a reader never sees two days mixed. Orders dated after the day play no part. The zero Date is
+// the day of the newest order.
 //
 // A day before the first order is invalid_argument, a shop without orders failed_precondition, and a detection that
 // another one overtook unavailable.
@@ -102,7 +104,7 @@ func detect(ctx context.Context, tx *sql.Tx, date functions.Date) (DetectReport,
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+step.table); err != nil { //nolint:gosec // a name of ours
 			return DetectReport{}, fmt.Errorf("empty %s: %w", step.table, err)
 		}
-		result, err := tx.ExecContext(ctx, string(query), sql.Named("as_of", date.String()))
+		result, err := tx.ExecContext(ctx, string(query), sql.Named("as_of", report.AsOf.String()))
 		if err != nil {
 			return DetectReport{}, fmt.Errorf("run %s: %w", step.file, err)
 		}
@@ -121,9 +123,11 @@ func detect(ctx context.Context, tx *sql.Tx, date functions.Date) (DetectReport,
 // readOrders reads what there is to detect on, and refuses a day on which there is nothing yet.
 func (r *DetectReport) readOrders(ctx context.Context, tx *sql.Tx) error {
 	var first, newest sql.Null[time.Time]
+	var all int64
+	bound := sql.Null[string]{V: r.AsOf.String(), Valid: !r.AsOf.IsZero()}
 	err := tx.QueryRowContext(ctx,
-		`SELECT min(order_date), max(order_date), count(*) FILTER (WHERE order_date <= ?::DATE) FROM shop_orders`,
-		r.AsOf.String()).Scan(&first, &newest, &r.Orders)
+		`SELECT min(order_date), max(order_date), count(*), count(*) FILTER (WHERE order_date <= ?::DATE) FROM shop_orders`,
+		bound).Scan(&first, &newest, &all, &r.Orders)
 	if err != nil {
 		return fmt.Errorf("read the range of shop_orders: %w", err)
 	}
@@ -132,6 +136,9 @@ func (r *DetectReport) readOrders(ctx context.Context, tx *sql.Tx) error {
 			WithHint("import an orders file or generate a shop first")
 	}
 	r.FirstOrder, r.NewestOrder = civil.DateOf(first.V), civil.DateOf(newest.V)
+	if r.AsOf.IsZero() {
+		r.AsOf, r.Orders = r.NewestOrder, all
+	}
 	if r.Orders == 0 {
 		return functions.Errorf(functions.InvalidArgument, "there are no orders up to %s: they run from %s to %s",
 			r.AsOf, r.FirstOrder, r.NewestOrder).WithHint("give a day from " + r.FirstOrder.String() + " on")
@@ -166,6 +173,7 @@ func (r *DetectReport) readFindings(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return fmt.Errorf("read the alert of %s: %w", r.AsOf, err)
 	}
+	r.Severity = r.Alert.Severity
 	err = tx.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE alert_flag AND severity = 'WARNING'),
 		count(*) FILTER (WHERE alert_flag AND severity = 'CRITICAL') FROM alert_logic`).
 		Scan(&r.AlertDays, &r.Warnings, &r.Criticals)
