@@ -6,6 +6,7 @@ package scheme
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -45,6 +46,9 @@ func (r *Registry[D]) Open(ctx context.Context, port, text string) (D, error) {
 	var none D
 	u, err := url.Parse(text)
 	if err != nil {
+		if bad := (*url.Error)(nil); errors.As(err, &bad) {
+			err = bad.Err // the whole error repeats the URL
+		}
 		return none, functions.Errorf(functions.FailedPrecondition, "the %s URL cannot be read", port).
 			WithHint("write scheme://…; " + r.known()).WithCause(err)
 	}

@@ -56,7 +56,7 @@ func (w *Warehouse) alerts(ctx context.Context, date any) ([]retention.Alert, er
 	if err != nil {
 		return nil, w.inputFault(ctx, doing, err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // how the read ended is already known
 	var alerts []retention.Alert
 	for rows.Next() {
 		var alert retention.Alert

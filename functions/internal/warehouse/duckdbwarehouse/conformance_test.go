@@ -19,6 +19,7 @@ var inputsSQL string
 func TestConformanceInMemory(t *testing.T) {
 	t.Parallel()
 	warehousetest.Run(t, func(t *testing.T, inputs warehousetest.Inputs) driver.Warehouse {
+		t.Helper()
 		return load(t, open(t, ""), inputs)
 	})
 }
@@ -26,39 +27,40 @@ func TestConformanceInMemory(t *testing.T) {
 func TestConformanceOnFile(t *testing.T) {
 	t.Parallel()
 	warehousetest.Run(t, func(t *testing.T, inputs warehousetest.Inputs) driver.Warehouse {
+		t.Helper()
 		return load(t, open(t, filepath.Join(t.TempDir(), "warehouse.duckdb")), inputs)
 	})
 }
 
-func open(t testing.TB, path string) *duckdbwarehouse.Warehouse {
-	t.Helper()
-	w, err := duckdbwarehouse.Open(t.Context(), path)
+func open(tb testing.TB, path string) *duckdbwarehouse.Warehouse {
+	tb.Helper()
+	w, err := duckdbwarehouse.Open(tb.Context(), path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return w
 }
 
-func exec(t testing.TB, db *sql.DB, statement string, args ...any) {
-	t.Helper()
-	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
-		t.Fatal(err)
+func run(tb testing.TB, db *sql.DB, statement string, args ...any) {
+	tb.Helper()
+	if _, err := db.ExecContext(tb.Context(), statement, args...); err != nil {
+		tb.Fatal(err)
 	}
 }
 
 // load writes the input tables of the suite.
 func load(t *testing.T, w *duckdbwarehouse.Warehouse, inputs warehousetest.Inputs) *duckdbwarehouse.Warehouse {
 	t.Helper()
-	exec(t, w.DB(), inputsSQL)
+	run(t, w.DB(), inputsSQL)
 	for _, r := range inputs.Alerts {
-		exec(t, w.DB(), "INSERT INTO alert_logic VALUES (?, ?, ?, ?, ?, ?, ?)",
+		run(t, w.DB(), "INSERT INTO alert_logic VALUES (?, ?, ?, ?, ?, ?, ?)",
 			r.Date.String(), r.Severity, r.Flag, r.Current, r.Baseline, r.Delta, r.SampleSize)
 	}
 	for _, r := range inputs.Snapshot {
-		exec(t, w.DB(), "INSERT INTO retention_snapshot VALUES (?, ?, ?)", r.CustomerID, r.Status, r.Days)
+		run(t, w.DB(), "INSERT INTO retention_snapshot VALUES (?, ?, ?)", r.CustomerID, r.Status, r.Days)
 	}
 	for _, r := range inputs.Churn {
-		exec(t, w.DB(), "INSERT INTO churn_detection VALUES (?, ?, ?, ?, ?, ?)",
+		run(t, w.DB(), "INSERT INTO churn_detection VALUES (?, ?, ?, ?, ?, ?)",
 			r.CustomerID, r.Score, r.Level, r.FrequencyDrop, r.StatusInconsistent, r.ValueDrop)
 	}
 	for _, r := range inputs.Base {
@@ -66,14 +68,14 @@ func load(t *testing.T, w *duckdbwarehouse.Warehouse, inputs warehousetest.Input
 		if r.LastOrderDate.Valid {
 			lastOrder = r.LastOrderDate.V.String()
 		}
-		exec(t, w.DB(), "INSERT INTO base_customers VALUES (?, CAST(? AS DECIMAL(38,9)), ?, CAST(? AS DECIMAL(38,9)), ?)",
+		run(t, w.DB(), "INSERT INTO base_customers VALUES (?, CAST(? AS DECIMAL(38,9)), ?, CAST(? AS DECIMAL(38,9)), ?)",
 			r.CustomerID, amount(r.TotalRevenue), r.TotalOrders, amount(r.AvgOrderValue), lastOrder)
 	}
 	for _, name := range inputs.Lacking {
 		if table, column, is := strings.Cut(name, "."); is {
-			exec(t, w.DB(), "ALTER TABLE "+table+" DROP COLUMN "+column)
+			run(t, w.DB(), "ALTER TABLE "+table+" DROP COLUMN "+column)
 		} else {
-			exec(t, w.DB(), "DROP TABLE "+table)
+			run(t, w.DB(), "DROP TABLE "+table)
 		}
 	}
 	return w

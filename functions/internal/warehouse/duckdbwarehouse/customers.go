@@ -60,7 +60,7 @@ func (w *Warehouse) read(ctx context.Context, statement string, args []sqldriver
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // it only goes back to the pool
 	return conn.Raw(func(raw any) error {
 		queryer, ok := raw.(sqldriver.QueryerContext)
 		if !ok {
@@ -70,7 +70,7 @@ func (w *Warehouse) read(ctx context.Context, statement string, args []sqldriver
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
+		defer rows.Close() //nolint:errcheck // how the read ended is already known
 		values := make([]sqldriver.Value, len(rows.Columns()))
 		for n := 0; ; n++ {
 			if n%between == 0 && ctx.Err() != nil {

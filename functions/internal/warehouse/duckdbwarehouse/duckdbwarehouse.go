@@ -11,7 +11,10 @@ import (
 	"database/sql"
 	sqldriver "database/sql/driver"
 	_ "embed"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -69,8 +72,11 @@ func Open(ctx context.Context, path string) (*Warehouse, error) {
 			return nil, functions.Errorf(functions.FailedPrecondition, "a warehouse file cannot lie at a path with ?, # or %% in it").
 				WithHint("name a file at another place")
 		}
-		if err := os.MkdirAll(filepath.Dir(absolute), 0o750); err != nil {
+		if err := os.MkdirAll(filepath.Dir(absolute), 0o750); err != nil { //nolint:gosec // the operator names the file
 			return nil, functions.Errorf(functions.FailedPrecondition, "the folder of %s cannot be made", filepath.Base(absolute)).WithCause(err)
+		}
+		if err := checkFile(absolute); err != nil {
+			return nil, err
 		}
 		dsn, turn = absolute, turnOf(absolute)
 	}
@@ -84,6 +90,34 @@ func Open(ctx context.Context, path string) (*Warehouse, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// checkFile refuses what is there and is no DuckDB file. DuckDB itself would open a CSV file as an empty warehouse, and
+// lose what is written to it.
+func checkFile(path string) error {
+	const magicAt, magic = 8, "DUCK"
+	name := filepath.Base(path)
+	file, err := os.Open(path) //nolint:gosec // the operator names the file
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return openFault(name, err)
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	info, err := file.Stat()
+	if err != nil {
+		return openFault(name, err)
+	}
+	if info.IsDir() {
+		return functions.Errorf(functions.FailedPrecondition, "%s is a folder", name).WithHint("name a file in it")
+	}
+	head := make([]byte, magicAt+len(magic))
+	if _, err := io.ReadFull(file, head); err != nil || string(head[magicAt:]) != magic {
+		return functions.Errorf(functions.FailedPrecondition, "%s is not a DuckDB database", name).
+			WithHint("name a DuckDB file, or one that does not exist yet")
+	}
+	return nil
 }
 
 // prepare makes a fresh connection speak UTC: DuckDB's own default is the zone of the machine, and the setting holds
@@ -105,18 +139,24 @@ func (w *Warehouse) setUp(ctx context.Context) error {
 		return fault("create our tables", err)
 	}
 	for table, statement := range map[string]string{"customer_priority": queueSQL, "ops_runs_log": runsSQL} {
-		prepared, err := w.db.PrepareContext(ctx, statement)
-		if err != nil {
+		if err := w.understands(ctx, statement); err != nil {
 			if isDuckDB(err, duckdb.ErrorTypeBinder, duckdb.ErrorTypeCatalog) {
 				return functions.Errorf(functions.FailedPrecondition, "the table %s of this warehouse has other columns than ours", table).
 					WithHint("it was made by another program or version: use another file, or move that table away").WithCause(err)
 			}
 			return fault("look at our tables", err)
 		}
-		if err := prepared.Close(); err != nil {
-			return fault("look at our tables", err)
-		}
 	}
+	return nil
+}
+
+// understands prepares a statement, by which DuckDB looks up the tables and columns in it, and does not run it.
+func (w *Warehouse) understands(ctx context.Context, statement string) error {
+	prepared, err := w.db.PrepareContext(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer prepared.Close() //nolint:errcheck // nothing ran
 	return nil
 }
 

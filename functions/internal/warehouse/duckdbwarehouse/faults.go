@@ -54,18 +54,12 @@ func openFault(name string, err error) error {
 		}
 		return functions.Errorf(functions.Unavailable, "%s has the warehouse %s open, and only one may", holder, name).
 			WithHint("stop it, or talk to it with --url").WithCause(err)
-	case strings.Contains(text, "not a valid DuckDB database file"):
-		return functions.Errorf(functions.FailedPrecondition, "%s is not a DuckDB database", name).
-			WithHint("name a DuckDB file, or one that does not exist yet").WithCause(err)
 	case strings.Contains(text, "Trying to read a database file with version number"):
 		return functions.Errorf(functions.FailedPrecondition, "%s was written by another version of DuckDB", name).
 			WithHint("open it with the program that wrote it, or start with a new file").WithCause(err)
 	case errors.Is(err, fs.ErrPermission), strings.Contains(text, "Permission denied"):
 		return functions.Errorf(functions.FailedPrecondition, "%s may not be opened by this user", name).
 			WithHint("give the user the right to read and write it").WithCause(err)
-	case strings.Contains(text, "Is a directory"), strings.Contains(text, "is a directory"):
-		return functions.Errorf(functions.FailedPrecondition, "%s is a folder", name).
-			WithHint("name a file in it").WithCause(err)
 	default:
 		return fault("open the warehouse", err)
 	}
@@ -149,7 +143,7 @@ func (w *Warehouse) inputColumns(ctx context.Context) (map[string]map[string]str
 	if err != nil {
 		return nil, fmt.Errorf("look at the input tables: %w", err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // how the read ended is already known
 	found := map[string]map[string]string{}
 	for rows.Next() {
 		var table, column, typ string

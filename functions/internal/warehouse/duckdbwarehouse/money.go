@@ -18,8 +18,13 @@ const (
 	moneyScale = 9
 )
 
-// moneyLimit is the first whole number of billionths that has too many digits for a money column.
-var moneyLimit = new(big.Int).Exp(big.NewInt(10), big.NewInt(moneyWidth), nil)
+// tens are the powers of ten that bring an amount to the scale of a money column.
+var tens = func() (powers [moneyWidth + 1]*big.Int) {
+	for i := range powers {
+		powers[i] = new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(i)), nil)
+	}
+	return powers
+}()
 
 // errInexact is what moneyOf answers to a float.
 var errInexact = errors.New("the amount is not exact")
@@ -49,13 +54,27 @@ func moneyOf(value any) (money sql.Null[functions.Money], err error) {
 // is given and looks at no scale, so the amount must be brought to the column's own first. An amount with more digits
 // than the column holds is refused, not rounded.
 func decimalOf(money functions.Money) (duckdb.Decimal, error) {
-	raw := money.Shift(moneyScale)
-	if !raw.IsInteger() {
-		return duckdb.Decimal{}, fmt.Errorf("amount %s has more than %d decimals", money, moneyScale)
+	raw, shift := money.Coefficient(), int(money.Exponent())+moneyScale
+	switch {
+	case raw.Sign() == 0:
+	case shift > moneyWidth:
+		return duckdb.Decimal{}, tooLong(money)
+	case shift >= 0:
+		raw.Mul(raw, tens[shift])
+	default:
+		// Zeros at the end are no digits: 1.0000000000 is 1.
+		cut := min(-shift, moneyWidth)
+		rest := new(big.Int)
+		if raw.QuoRem(raw, tens[cut], rest); rest.Sign() != 0 || cut < -shift {
+			return duckdb.Decimal{}, fmt.Errorf("amount %s has more than %d decimals", money, moneyScale)
+		}
 	}
-	value := raw.BigInt()
-	if value.CmpAbs(moneyLimit) >= 0 {
-		return duckdb.Decimal{}, fmt.Errorf("amount %s has more than %d digits", money, moneyWidth)
+	if raw.CmpAbs(tens[moneyWidth]) >= 0 {
+		return duckdb.Decimal{}, tooLong(money)
 	}
-	return duckdb.Decimal{Width: moneyWidth, Scale: moneyScale, Value: value}, nil
+	return duckdb.Decimal{Width: moneyWidth, Scale: moneyScale, Value: raw}, nil
+}
+
+func tooLong(money functions.Money) error {
+	return fmt.Errorf("amount %s has more than %d digits before the point", money, moneyWidth-moneyScale)
 }

@@ -47,7 +47,7 @@ func (w *Warehouse) ReplaceQueue(ctx context.Context, date functions.Date, rows 
 	if err != nil {
 		return 0, fault(doing, err)
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // it only goes back to the pool
 	// With a context that can end, database/sql would roll back behind our back, and the appender would go on outside
 	// of any transaction. The context is watched at each step instead.
 	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
@@ -261,7 +261,7 @@ func (w *Warehouse) QueueSummary(ctx context.Context, date functions.Date) (rete
 	if err != nil {
 		return retention.QueueSummary{}, fault(doing, err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // how the read ended is already known
 	var summary retention.QueueSummary
 	totals := map[functions.Tier]functions.TierTotal{}
 	for rows.Next() {

@@ -72,7 +72,7 @@ func (w *Warehouse) Runs(ctx context.Context, query driver.RunQuery) ([]retentio
 	if err != nil {
 		return nil, fault(doing, err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // how the read ended is already known
 	var runs []retention.Run
 	for rows.Next() {
 		run, err := scanRun(rows)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/retention"
@@ -12,7 +11,7 @@ import (
 )
 
 // customersOf reads all customers.
-func customersOf(t *testing.T, w driver.Warehouse) (asOf functions.Date, customers []retention.Customer) {
+func customersOf(t trial, w driver.Warehouse) (asOf functions.Date, customers []retention.Customer) {
 	t.Helper()
 	asOf, err := w.Customers(t.Context(), func(c retention.Customer) error {
 		customers = append(customers, c)
@@ -25,8 +24,8 @@ func customersOf(t *testing.T, w driver.Warehouse) (asOf functions.Date, custome
 }
 
 var alertChecks = []check{
-	{"the alert of a day is read as it stands", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Sound(t))
+	{"the alert of a day is read as it stands", func(t trial) {
+		w := t.open(Sound())
 		got, err := w.AlertOn(t.Context(), monday)
 		if err != nil {
 			t.Fatal(err)
@@ -35,40 +34,40 @@ var alertChecks = []check{
 			Date: monday, Severity: functions.Warning, Flag: true, Current: 25.2, Baseline: some(21.4), Delta: some(17.76), SampleSize: 8069,
 		}, got)
 	}},
-	{"a day without baseline has NULLs and no zeros", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Sound(t))
+	{"a day without baseline has NULLs and no zeros", func(t trial) {
+		w := t.open(Sound())
 		got, err := w.AlertOn(t.Context(), sunday)
 		if err != nil {
 			t.Fatal(err)
 		}
 		same(t, "alert", retention.Alert{Date: sunday, Severity: functions.Info, Current: 21.5, SampleSize: 8001}, got)
 	}},
-	{"an alert row of NULLs is read", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{Alerts: []Alert{{Date: monday}}})
+	{"an alert row of NULLs is read", func(t trial) {
+		w := t.open(Inputs{Alerts: []Alert{{Date: monday}}})
 		got, err := w.AlertOn(t.Context(), monday)
 		if err != nil {
 			t.Fatal(err)
 		}
 		same(t, "alert", retention.Alert{Date: monday}, got)
 	}},
-	{"the newest alert is found whatever the order of the rows", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Sound(t))
+	{"the newest alert is found whatever the order of the rows", func(t trial) {
+		w := t.open(Sound())
 		got, err := w.NewestAlert(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		same(t, "date of the newest alert", monday, got.Date)
 	}},
-	{"a day without alert is not_found and names the newest day", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Sound(t))
+	{"a day without alert is not_found and names the newest day", func(t trial) {
+		w := t.open(Sound())
 		_, err := w.AlertOn(t.Context(), tuesday)
 		wantCode(t, "AlertOn", functions.NotFound, err)
 		wantText(t, err, tuesday.String(), monday.String())
 	}},
-	{"an empty alert_logic is not_found", func(t *testing.T, harness Harness) {
-		inputs := Sound(t)
+	{"an empty alert_logic is not_found", func(t trial) {
+		inputs := Sound()
 		inputs.Alerts = nil
-		w := open(t, harness, inputs)
+		w := t.open(inputs)
 		_, err := w.AlertOn(t.Context(), monday)
 		wantCode(t, "AlertOn", functions.NotFound, err)
 		_, err = w.NewestAlert(t.Context())
@@ -79,22 +78,22 @@ var alertChecks = []check{
 		})
 		wantCode(t, "Customers", functions.NotFound, err)
 	}},
-	{"an alert row that stands twice is one alert", func(t *testing.T, harness Harness) {
-		inputs := Sound(t)
+	{"an alert row that stands twice is one alert", func(t trial) {
+		inputs := Sound()
 		inputs.Alerts = append(inputs.Alerts, inputs.Alerts[0])
-		w := open(t, harness, inputs)
+		w := t.open(inputs)
 		got, err := w.AlertOn(t.Context(), monday)
 		if err != nil {
 			t.Fatal(err)
 		}
 		same(t, "severity", functions.Warning, got.Severity)
 	}},
-	{"alert rows that contradict each other are failed_precondition", func(t *testing.T, harness Harness) {
-		inputs := Sound(t)
+	{"alert rows that contradict each other are failed_precondition", func(t trial) {
+		inputs := Sound()
 		other := inputs.Alerts[0]
 		other.Severity = some("CRITICAL")
 		inputs.Alerts = append(inputs.Alerts, other)
-		w := open(t, harness, inputs)
+		w := t.open(inputs)
 		_, err := w.AlertOn(t.Context(), monday)
 		wantCode(t, "AlertOn", functions.FailedPrecondition, err)
 		wantText(t, err, monday.String())
@@ -102,9 +101,9 @@ var alertChecks = []check{
 }
 
 var customerChecks = []check{
-	{"every customer comes once, ugly ones too, in the order of the id", func(t *testing.T, harness Harness) {
-		inputs, want := Ugly(t)
-		w := open(t, harness, inputs)
+	{"every customer comes once, ugly ones too, in the order of the id", func(t trial) {
+		inputs, want := Ugly()
+		w := t.open(inputs)
 		asOf, got := customersOf(t, w)
 		same(t, "as-of date", monday, asOf)
 		same(t, "customers", want, got)
@@ -112,9 +111,9 @@ var customerChecks = []check{
 			t.Error("the ids are not in bytewise order")
 		}
 	}},
-	{"amounts keep every digit", func(t *testing.T, harness Harness) {
-		inputs, _ := Ugly(t)
-		w := open(t, harness, inputs)
+	{"amounts keep every digit", func(t trial) {
+		inputs, _ := Ugly()
+		w := t.open(inputs)
 		_, got := customersOf(t, w)
 		i := slices.IndexFunc(got, func(c retention.Customer) bool { return c.ID == "0007" })
 		if i < 0 {
@@ -123,40 +122,40 @@ var customerChecks = []check{
 		same(t, "total_revenue", "12345678901234567890123456789.123456789", got[i].TotalRevenue.V.String())
 		same(t, "avg_order_value", "0.000000001", got[i].AvgOrderValue.V.String())
 	}},
-	{"empty customer tables have no customers but an as-of date", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{Alerts: Sound(t).Alerts})
+	{"empty customer tables have no customers but an as-of date", func(t trial) {
+		w := t.open(Inputs{Alerts: Sound().Alerts})
 		asOf, got := customersOf(t, w)
 		same(t, "as-of date", monday, asOf)
 		if len(got) != 0 {
 			t.Errorf("got %d customers, want none", len(got))
 		}
 	}},
-	{"one empty table leaves its columns NULL", func(t *testing.T, harness Harness) {
-		inputs := Sound(t)
+	{"one empty table leaves its columns NULL", func(t trial) {
+		inputs := Sound()
 		inputs.Churn = nil
-		w := open(t, harness, inputs)
+		w := t.open(inputs)
 		_, got := customersOf(t, w)
 		same(t, "customers", []retention.Customer{
 			{
 				ID: "0007", Rows: retention.SourceRows{Snapshot: 1, Base: 1}, Status: some("INACTIVE"), DaysSinceLastOrder: some[int64](120),
-				TotalRevenue: some(exact(t, "99.5")), TotalOrders: some[int64](2), AvgOrderValue: some(exact(t, "49.75")),
+				TotalRevenue: some(exact("99.5")), TotalOrders: some[int64](2), AvgOrderValue: some(exact("49.75")),
 			},
 			{
 				ID: "0042", Rows: retention.SourceRows{Snapshot: 1, Base: 1}, Status: some("ACTIVE"), DaysSinceLastOrder: some[int64](24),
-				TotalRevenue: some(exact(t, "3847.1")), TotalOrders: some[int64](12), AvgOrderValue: some(exact(t, "320.591666667")),
+				TotalRevenue: some(exact("3847.1")), TotalOrders: some[int64](12), AvgOrderValue: some(exact("320.591666667")),
 			},
 		}, got)
 	}},
-	{"the error of a visit ends the read and comes back as it is", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Sound(t))
+	{"the error of a visit ends the read and comes back as it is", func(t trial) {
+		w := t.open(Sound())
 		enough, visits := errors.New("enough"), 0
 		_, err := w.Customers(t.Context(), func(retention.Customer) error { visits++; return enough })
 		if err != enough || visits != 1 { //nolint:errorlint // it must be this very error
 			t.Errorf("got %v after %d visits, want the visit's own error after 1", err, visits)
 		}
 	}},
-	{"a visit may use the warehouse", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Sound(t))
+	{"a visit may use the warehouse", func(t trial) {
+		w := t.open(Sound())
 		_, err := w.Customers(t.Context(), func(retention.Customer) error {
 			_, err := w.AlertOn(t.Context(), monday)
 			return err
@@ -165,11 +164,11 @@ var customerChecks = []check{
 			t.Error(err)
 		}
 	}},
-	{"a missing table is failed_precondition and is named", func(t *testing.T, harness Harness) {
+	{"a missing table is failed_precondition and is named", func(t trial) {
 		for _, table := range []string{"alert_logic", "retention_snapshot", "churn_detection", "base_customers"} {
-			inputs := Sound(t)
+			inputs := Sound()
 			inputs.Lacking = []string{table}
-			w := open(t, harness, inputs)
+			w := t.open(inputs)
 			_, err := w.Customers(t.Context(), func(retention.Customer) error { return nil })
 			wantCode(t, "Customers without "+table, functions.FailedPrecondition, err)
 			wantText(t, err, table)
@@ -180,13 +179,13 @@ var customerChecks = []check{
 			}
 		}
 	}},
-	{"a missing column is failed_precondition and is named with its table", func(t *testing.T, harness Harness) {
+	{"a missing column is failed_precondition and is named with its table", func(t trial) {
 		for _, column := range []string{
 			"alert_logic.alert_date", "retention_snapshot.retention_status", "churn_detection.is_value_drop", "base_customers.total_revenue",
 		} {
-			inputs := Sound(t)
+			inputs := Sound()
 			inputs.Lacking = []string{column}
-			w := open(t, harness, inputs)
+			w := t.open(inputs)
 			_, err := w.Customers(t.Context(), func(retention.Customer) error { return nil })
 			wantCode(t, "Customers without "+column, functions.FailedPrecondition, err)
 			table, name, _ := strings.Cut(column, ".")
@@ -196,7 +195,7 @@ var customerChecks = []check{
 }
 
 // wantText looks for words in what the caller is told: the detail and the hint, not the cause.
-func wantText(t *testing.T, err error, words ...string) {
+func wantText(t trial, err error, words ...string) {
 	t.Helper()
 	var coded *functions.Error
 	if !errors.As(err, &coded) {

@@ -2,7 +2,6 @@ package warehousetest
 
 import (
 	"database/sql"
-	"testing"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/retention"
@@ -14,8 +13,7 @@ type (
 )
 
 // Sound is a small fixture without a fault: two alert days and two customers, each once in every table.
-func Sound(t *testing.T) Inputs {
-	t.Helper()
+func Sound() Inputs {
 	return Inputs{
 		Alerts: []Alert{
 			{
@@ -33,8 +31,8 @@ func Sound(t *testing.T) Inputs {
 			{some("0007"), some[int64](50), some("HIGH"), some(true), some(false), some(false)},
 		},
 		Base: []Base{
-			{some("0007"), some(exact(t, "99.5")), some[int64](2), some(exact(t, "49.75")), some(monday.AddDays(-120))},
-			{some("0042"), some(exact(t, "3847.10")), some[int64](12), some(exact(t, "320.591666667")), some(monday.AddDays(-24))},
+			{some("0007"), some(exact("99.5")), some[int64](2), some(exact("49.75")), some(monday.AddDays(-120))},
+			{some("0042"), some(exact("3847.10")), some[int64](12), some(exact("320.591666667")), some(monday.AddDays(-24))},
 		},
 	}
 }
@@ -42,10 +40,9 @@ func Sound(t *testing.T) Inputs {
 // Ugly is the fixture of faults: NULL in every nullable column, a duplicate customer, one missing in each table, an
 // unknown status, DATA_QUALITY_ISSUE, amounts with nine decimals, ids with leading zeros, quotes and letters from
 // elsewhere, and rows without an id. It comes with the customers that a driver must make of it.
-func Ugly(t *testing.T) (Inputs, []retention.Customer) {
-	t.Helper()
-	revenue, average := exact(t, "12345678901234567890123456789.123456789"), exact(t, "0.000000001")
-	inputs := Inputs{Alerts: Sound(t).Alerts}
+func Ugly() (Inputs, []retention.Customer) {
+	revenue, average := exact("12345678901234567890123456789.123456789"), exact("0.000000001")
+	inputs := Inputs{Alerts: Sound().Alerts}
 
 	// sound adds a customer to all three tables, with a status.
 	sound := func(id sql.Null[string], status string) retention.Customer {
@@ -82,10 +79,10 @@ func Ugly(t *testing.T) (Inputs, []retention.Customer) {
 	twice := sound(some("DUP"), "AT_RISK")
 	inputs.Snapshot = append(inputs.Snapshot, Snapshot{some("DUP"), some("ACTIVE"), some[int64](99)}, Snapshot{CustomerID: some("DUP")})
 	inputs.Churn = append(inputs.Churn, Churn{some("DUP"), some[int64](70), some("HIGH"), some(true), some(false), sql.Null[bool]{}})
-	inputs.Base = append(inputs.Base, Base{some("DUP"), some(exact(t, "-1.5")), some[int64](4), sql.Null[functions.Money]{}, some(sunday)})
+	inputs.Base = append(inputs.Base, Base{some("DUP"), some(exact("-1.5")), some[int64](4), sql.Null[functions.Money]{}, some(sunday)})
 	twice.Rows = retention.SourceRows{Snapshot: 3, Churn: 2, Base: 2}
 	twice.Status, twice.RiskLevel, twice.StatusInconsistent = some("ACTIVE"), some("HIGH"), some(false)
-	twice.TotalRevenue = some(exact(t, "-1.5"))
+	twice.TotalRevenue = some(exact("-1.5"))
 	want = append(want, twice)
 
 	want = append(want, sound(some("Jürgen \"J\" O'Neil; --"), "INACTIVE"))
@@ -95,10 +92,10 @@ func Ugly(t *testing.T) (Inputs, []retention.Customer) {
 		ID: "NO SNAPSHOT", Rows: retention.SourceRows{Churn: 1}, RiskLevel: some("LOW"), RiskScore: some[int64](0),
 		FrequencyDrop: some(false), StatusInconsistent: some(false), ValueDrop: some(false),
 	})
-	inputs.Base = append(inputs.Base, Base{some("ONLY BASE"), some(exact(t, "5")), some[int64](1), some(exact(t, "5")), some(monday)})
+	inputs.Base = append(inputs.Base, Base{some("ONLY BASE"), some(exact("5")), some[int64](1), some(exact("5")), some(monday)})
 	want = append(want, retention.Customer{
 		ID: "ONLY BASE", Rows: retention.SourceRows{Base: 1},
-		TotalRevenue: some(exact(t, "5")), TotalOrders: some[int64](1), AvgOrderValue: some(exact(t, "5")),
+		TotalRevenue: some(exact("5")), TotalOrders: some[int64](1), AvgOrderValue: some(exact("5")),
 	})
 	inputs.Snapshot = append(inputs.Snapshot, Snapshot{some("ONLY SNAPSHOT"), some("ACTIVE"), some[int64](1)})
 	want = append(want, retention.Customer{

@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
@@ -18,18 +17,17 @@ import (
 var written = time.Date(2026, time.January, 12, 6, 30, 0, 123456000, time.UTC)
 
 // row makes a full row of the queue.
-func row(t *testing.T, date functions.Date, id string, tier functions.Tier, score float64) retention.QueueRow {
-	t.Helper()
+func row(date functions.Date, id string, tier functions.Tier, score float64) retention.QueueRow {
 	return retention.QueueRow{
 		RunDate: date, CustomerID: id, Status: functions.Active, RiskLevel: functions.RiskHigh, RiskScore: 70,
 		Tier: tier, Score: score, Reason: "ACTIVE + HIGH risk (frequency drop)", DaysSinceLastOrder: 24,
-		TotalRevenue: exact(t, "3847.1"), TotalOrders: 12, AvgOrderValue: some(exact(t, "320.591666667")),
-		Action: "Call within 24 hours", ValueProxy: exact(t, "1154.13"), RuleID: "p1_prevention", RulesVersion: "0123456789ab",
-		FrequencyDrop: true, StatusInconsistent: true, CreatedAt: written,
+		TotalRevenue: exact("3847.1"), TotalOrders: 12, AvgOrderValue: some(exact("320.591666667")),
+		Action: "Call within 24 hours", ValueProxy: exact("1154.13"), RuleID: "p1_prevention", RulesVersion: "0123456789ab",
+		FrequencyDrop: true, StatusInconsistent: true, ValueDrop: true, CreatedAt: written,
 	}
 }
 
-func mustReplace(t *testing.T, w driver.Warehouse, date functions.Date, rows []retention.QueueRow) (replaced int64) {
+func mustReplace(t trial, w driver.Warehouse, date functions.Date, rows []retention.QueueRow) (replaced int64) {
 	t.Helper()
 	replaced, err := w.ReplaceQueue(t.Context(), date, rows, functions.Date{})
 	if err != nil {
@@ -38,7 +36,7 @@ func mustReplace(t *testing.T, w driver.Warehouse, date functions.Date, rows []r
 	return replaced
 }
 
-func queueOf(t *testing.T, w driver.Warehouse, date functions.Date, tier functions.Tier) (rows []retention.QueueRow) {
+func queueOf(t trial, w driver.Warehouse, date functions.Date, tier functions.Tier) (rows []retention.QueueRow) {
 	t.Helper()
 	err := w.Queue(t.Context(), date, tier, func(row retention.QueueRow) error {
 		rows = append(rows, row)
@@ -51,11 +49,12 @@ func queueOf(t *testing.T, w driver.Warehouse, date functions.Date, tier functio
 }
 
 var queueChecks = []check{
-	{"a queue is read back as it was written, every column of it", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
-		ugly := row(t, monday, "Jürgen \"J\" O'Neil; -- 客户\n🧵", functions.P1, 94.512345678901234)
-		ugly.TotalRevenue = exact(t, "12345678901234567890123456789.123456789")
-		ugly.ValueProxy = exact(t, "-0.000000001")
+	{"a queue is read back as it was written, every column of it", func(t trial) {
+		w := t.open(Inputs{})
+		ugly := row(monday, "Jürgen \"J\" O'Neil; -- 客户\n🧵", functions.P1, 94.512345678901234)
+		ugly.TotalRevenue = exact("12345678901234567890123456789.123456789")
+		ugly.ValueProxy = exact("-0.000000001")
+		everyFieldSet(t, ugly)
 		ugly.Reason, ugly.Action = "", ""
 		bare := retention.QueueRow{
 			RunDate: monday, CustomerID: "0007", Tier: functions.P3, CreatedAt: written, ValueDrop: true, RiskScore: -1,
@@ -67,17 +66,17 @@ var queueChecks = []check{
 		same(t, "queue", rows, got)
 		same(t, "digits of the amount", "12345678901234567890123456789.123456789", got[0].TotalRevenue.String())
 	}},
-	{"the queue is in the order of work: tier, score, id by its bytes", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"the queue is in the order of work: tier, score, id by its bytes", func(t trial) {
+		w := t.open(Inputs{})
 		want := []retention.QueueRow{
-			row(t, monday, "z", functions.P1, 70), // a P1 can score less than a P2
-			row(t, monday, "a", functions.P2, 80),
-			row(t, monday, "10", functions.P2, 75.5),
-			row(t, monday, "9", functions.P2, 75.5),
-			row(t, monday, "B", functions.P2, 75.5),
-			row(t, monday, "b", functions.P2, 75.5),
-			row(t, monday, "Ä", functions.P2, 75.5),
-			row(t, monday, "c", functions.P3, 100),
+			row(monday, "z", functions.P1, 70), // a P1 can score less than a P2
+			row(monday, "a", functions.P2, 80),
+			row(monday, "10", functions.P2, 75.5),
+			row(monday, "9", functions.P2, 75.5),
+			row(monday, "B", functions.P2, 75.5),
+			row(monday, "b", functions.P2, 75.5),
+			row(monday, "Ä", functions.P2, 75.5),
+			row(monday, "c", functions.P3, 100),
 		}
 		shuffled := slices.Clone(want)
 		slices.Reverse(shuffled)
@@ -85,39 +84,39 @@ var queueChecks = []check{
 		same(t, "queue", want, queueOf(t, w, monday, ""))
 		same(t, "P2", want[1:7], queueOf(t, w, monday, functions.P2))
 	}},
-	{"a day without rows visits nothing", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"a day without rows visits nothing", func(t trial) {
+		w := t.open(Inputs{})
 		if rows := queueOf(t, w, monday, ""); len(rows) != 0 {
 			t.Errorf("got %d rows, want none", len(rows))
 		}
 	}},
-	{"replacing twice leaves the same rows and counts those before", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
-		rows := []retention.QueueRow{row(t, monday, "1", functions.P1, 90), row(t, monday, "2", functions.P1, 80)}
+	{"replacing twice leaves the same rows and counts those before", func(t trial) {
+		w := t.open(Inputs{})
+		rows := []retention.QueueRow{row(monday, "1", functions.P1, 90), row(monday, "2", functions.P1, 80)}
 		same(t, "replaced at first", int64(0), mustReplace(t, w, monday, rows))
 		same(t, "replaced again", int64(2), mustReplace(t, w, monday, rows))
 		same(t, "queue", rows, queueOf(t, w, monday, ""))
 	}},
-	{"replacing a day leaves the other days alone", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
-		old := []retention.QueueRow{row(t, sunday, "1", functions.P1, 90)}
+	{"replacing a day leaves the other days alone", func(t trial) {
+		w := t.open(Inputs{})
+		old := []retention.QueueRow{row(sunday, "1", functions.P1, 90)}
 		mustReplace(t, w, sunday, old)
-		mustReplace(t, w, monday, []retention.QueueRow{row(t, monday, "1", functions.P2, 60)})
-		mustReplace(t, w, monday, []retention.QueueRow{row(t, monday, "2", functions.P2, 60)})
+		mustReplace(t, w, monday, []retention.QueueRow{row(monday, "1", functions.P2, 60)})
+		mustReplace(t, w, monday, []retention.QueueRow{row(monday, "2", functions.P2, 60)})
 		same(t, "the day before", old, queueOf(t, w, sunday, ""))
 	}},
-	{"an empty queue replaces too", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
-		mustReplace(t, w, monday, []retention.QueueRow{row(t, monday, "1", functions.P1, 90)})
+	{"an empty queue replaces too", func(t trial) {
+		w := t.open(Inputs{})
+		mustReplace(t, w, monday, []retention.QueueRow{row(monday, "1", functions.P1, 90)})
 		same(t, "replaced", int64(1), mustReplace(t, w, monday, nil))
 		if rows := queueOf(t, w, monday, ""); len(rows) != 0 {
 			t.Errorf("got %d rows, want none", len(rows))
 		}
 	}},
-	{"days that have expired are removed, also by an empty queue", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"days that have expired are removed, also by an empty queue", func(t trial) {
+		w := t.open(Inputs{})
 		for _, date := range []functions.Date{sunday, monday} {
-			mustReplace(t, w, date, []retention.QueueRow{row(t, date, "1", functions.P1, 90)})
+			mustReplace(t, w, date, []retention.QueueRow{row(date, "1", functions.P1, 90)})
 		}
 		if _, err := w.ReplaceQueue(t.Context(), tuesday, nil, monday); err != nil {
 			t.Fatal(err)
@@ -129,23 +128,23 @@ var queueChecks = []check{
 			t.Errorf("got %d rows of the first day that is kept, want 1", len(rows))
 		}
 	}},
-	{"what is not one day's queue is refused and changes nothing", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
-		before := []retention.QueueRow{row(t, monday, "1", functions.P1, 90)}
+	{"what is not one day's queue is refused and changes nothing", func(t trial) {
+		w := t.open(Inputs{})
+		before := []retention.QueueRow{row(monday, "1", functions.P1, 90)}
 		mustReplace(t, w, monday, before)
 		with := func(change func(*retention.QueueRow)) []retention.QueueRow {
-			changed := row(t, monday, "2", functions.P1, 80)
+			changed := row(monday, "2", functions.P1, 80)
 			change(&changed)
-			return []retention.QueueRow{row(t, monday, "1", functions.P2, 60), changed}
+			return []retention.QueueRow{row(monday, "1", functions.P2, 60), changed}
 		}
 		for name, rows := range map[string][]retention.QueueRow{
 			"a row of another day":      with(func(r *retention.QueueRow) { r.RunDate = sunday }),
 			"an id twice":               with(func(r *retention.QueueRow) { r.CustomerID = "1" }),
 			"a score that is no number": with(func(r *retention.QueueRow) { r.Score = math.NaN() }),
 			"a score without end":       with(func(r *retention.QueueRow) { r.Score = math.Inf(1) }),
-			"a tenth decimal":           with(func(r *retention.QueueRow) { r.ValueProxy = exact(t, "0.0000000001") }),
-			"too many digits":           with(func(r *retention.QueueRow) { r.TotalRevenue = exact(t, "100000000000000000000000000000") }),
-			"a tenth decimal of a mean": with(func(r *retention.QueueRow) { r.AvgOrderValue = some(exact(t, "1.0000000001")) }),
+			"a tenth decimal":           with(func(r *retention.QueueRow) { r.ValueProxy = exact("0.0000000001") }),
+			"too many digits":           with(func(r *retention.QueueRow) { r.TotalRevenue = exact("100000000000000000000000000000") }),
+			"a tenth decimal of a mean": with(func(r *retention.QueueRow) { r.AvgOrderValue = some(exact("1.0000000001")) }),
 		} {
 			_, err := w.ReplaceQueue(t.Context(), monday, rows, functions.Date{})
 			wantCode(t, name, functions.InvalidArgument, err)
@@ -156,45 +155,45 @@ var queueChecks = []check{
 		wantCode(t, "no day", functions.InvalidArgument, err)
 		same(t, "queue", before, queueOf(t, w, monday, ""))
 	}},
-	{"a row without a time gets the engine's", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
-		timeless := row(t, monday, "1", functions.P1, 90)
+	{"a row without a time gets the engine's", func(t trial) {
+		w := t.open(Inputs{})
+		timeless := row(monday, "1", functions.P1, 90)
 		timeless.CreatedAt = time.Time{}
 		mustReplace(t, w, monday, []retention.QueueRow{timeless})
 		if got := queueOf(t, w, monday, "")[0].CreatedAt; got.Year() < 2020 {
 			t.Errorf("got created_at %v, want the time of writing", got)
 		}
 	}},
-	{"the error of a visit ends the reading of a queue and comes back as it is", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
-		mustReplace(t, w, monday, []retention.QueueRow{row(t, monday, "1", functions.P1, 90), row(t, monday, "2", functions.P1, 80)})
+	{"the error of a visit ends the reading of a queue and comes back as it is", func(t trial) {
+		w := t.open(Inputs{})
+		mustReplace(t, w, monday, []retention.QueueRow{row(monday, "1", functions.P1, 90), row(monday, "2", functions.P1, 80)})
 		enough, visits := errors.New("enough"), 0
 		err := w.Queue(t.Context(), monday, "", func(retention.QueueRow) error { visits++; return enough })
 		if err != enough || visits != 1 { //nolint:errorlint // it must be this very error
 			t.Errorf("got %v after %d visits, want the visit's own error after 1", err, visits)
 		}
 	}},
-	{"a summary has every tier and sums without losing a digit", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"a summary has every tier and sums without losing a digit", func(t trial) {
+		w := t.open(Inputs{})
 		var rows []retention.QueueRow
 		for i := range 10 {
-			big := row(t, monday, fmt.Sprint(i), functions.P1, 90)
-			big.ValueProxy = exact(t, "1234567890123456789012345678.100000001")
+			big := row(monday, fmt.Sprint(i), functions.P1, 90)
+			big.ValueProxy = exact("1234567890123456789012345678.100000001")
 			rows = append(rows, big)
 		}
-		small := row(t, monday, "small", functions.P3, 50)
-		small.ValueProxy = exact(t, "0.1")
+		small := row(monday, "small", functions.P3, 50)
+		small.ValueProxy = exact("0.1")
 		rows = append(rows, small)
 		mustReplace(t, w, monday, rows)
-		mustReplace(t, w, sunday, []retention.QueueRow{row(t, sunday, "1", functions.P2, 60)})
+		mustReplace(t, w, sunday, []retention.QueueRow{row(sunday, "1", functions.P2, 60)})
 		got, err := w.QueueSummary(t.Context(), tuesday)
 		if err != nil {
 			t.Fatal(err)
 		}
 		same(t, "summary", retention.QueueSummary{Date: monday, RulesVersion: "0123456789ab", Tiers: []functions.TierTotal{
-			{Tier: functions.P1, Customers: 10, ValueAtRisk: exact(t, "12345678901234567890123456781.00000001")},
+			{Tier: functions.P1, Customers: 10, ValueAtRisk: exact("12345678901234567890123456781.00000001")},
 			{Tier: functions.P2},
-			{Tier: functions.P3, Customers: 1, ValueAtRisk: exact(t, "0.1")},
+			{Tier: functions.P3, Customers: 1, ValueAtRisk: exact("0.1")},
 		}}, got)
 		got, err = w.QueueSummary(t.Context(), sunday)
 		if err != nil {
@@ -202,16 +201,16 @@ var queueChecks = []check{
 		}
 		same(t, "date of the summary of an earlier day", sunday, got.Date)
 	}},
-	{"a summary before the first queue is not_found", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
-		mustReplace(t, w, monday, []retention.QueueRow{row(t, monday, "1", functions.P1, 90)})
+	{"a summary before the first queue is not_found", func(t trial) {
+		w := t.open(Inputs{})
+		mustReplace(t, w, monday, []retention.QueueRow{row(monday, "1", functions.P1, 90)})
 		_, err := w.QueueSummary(t.Context(), sunday)
 		wantCode(t, "QueueSummary", functions.NotFound, err)
 	}},
-	{"a reader sees a whole day, the old one or the new", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"a reader sees a whole day, the old one or the new", func(t trial) {
+		w := t.open(Inputs{})
 		const days = 12
-		mustReplace(t, w, monday, generation(t, 0))
+		mustReplace(t, w, monday, generation(0))
 		ctx, stop := context.WithCancel(t.Context())
 		var readers sync.WaitGroup
 		for range 2 {
@@ -234,17 +233,17 @@ var queueChecks = []check{
 			})
 		}
 		for n := 1; n <= days; n++ {
-			mustReplace(t, w, monday, generation(t, n))
+			mustReplace(t, w, monday, generation(n))
 		}
 		stop()
 		readers.Wait()
-		same(t, "queue at the end", len(generation(t, days)), len(queueOf(t, w, monday, "")))
+		same(t, "queue at the end", len(generation(days)), len(queueOf(t, w, monday, "")))
 	}},
-	{"of writers at once one stands, whole, also on a day that had no rows", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"of writers at once one stands, whole, also on a day that had no rows", func(t trial) {
+		w := t.open(Inputs{})
 		var writers sync.WaitGroup
 		for n := range 4 {
-			rows := generation(t, n)
+			rows := generation(n)
 			writers.Go(func() {
 				_, err := w.ReplaceQueue(t.Context(), monday, rows, functions.Date{})
 				if err != nil && functions.CodeOf(err) != functions.Unavailable {
@@ -261,11 +260,10 @@ var queueChecks = []check{
 
 // generation makes the n-th queue of a day. Its rows carry n, and how many they are follows from n, so that a reader
 // can tell a whole day from a half one.
-func generation(t *testing.T, n int) []retention.QueueRow {
-	t.Helper()
+func generation(n int) []retention.QueueRow {
 	rows := make([]retention.QueueRow, generationSize(n))
 	for i := range rows {
-		rows[i] = row(t, monday, fmt.Sprintf("%d-%04d", n, i), functions.P1, 90)
+		rows[i] = row(monday, fmt.Sprintf("%d-%04d", n, i), functions.P1, 90)
 		rows[i].RiskScore = int64(n)
 	}
 	return rows

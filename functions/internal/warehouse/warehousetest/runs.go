@@ -2,7 +2,6 @@ package warehousetest
 
 import (
 	"math"
-	"testing"
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
@@ -36,7 +35,7 @@ func full(id string) retention.Run {
 	}
 }
 
-func mustAppend(t *testing.T, w driver.Warehouse, runs ...retention.Run) {
+func mustAppend(t trial, w driver.Warehouse, runs ...retention.Run) {
 	t.Helper()
 	for _, run := range runs {
 		if err := w.AppendRun(t.Context(), run); err != nil {
@@ -45,7 +44,7 @@ func mustAppend(t *testing.T, w driver.Warehouse, runs ...retention.Run) {
 	}
 }
 
-func runsOf(t *testing.T, w driver.Warehouse, query driver.RunQuery) []retention.Run {
+func runsOf(t trial, w driver.Warehouse, query driver.RunQuery) []retention.Run {
 	t.Helper()
 	runs, err := w.Runs(t.Context(), query)
 	if err != nil {
@@ -63,25 +62,26 @@ func ids(runs []retention.Run) []string {
 }
 
 var runChecks = []check{
-	{"an empty log has no runs", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"an empty log has no runs", func(t trial) {
+		w := t.open(Inputs{})
 		if runs := runsOf(t, w, driver.RunQuery{}); len(runs) != 0 {
 			t.Errorf("got %d runs, want none", len(runs))
 		}
 	}},
-	{"a run is read back at once as it was written, every column of it", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"a run is read back at once as it was written, every column of it", func(t trial) {
+		w := t.open(Inputs{})
 		bare := retention.Run{RunID: "01BARE", RunTimestamp: written, Status: functions.RunSkipped, CreatedAt: written}
+		everyFieldSet(t, full("01FULL"))
 		mustAppend(t, w, full("01FULL"), bare)
 		same(t, "runs", []retention.Run{full("01FULL"), bare}, runsOf(t, w, driver.RunQuery{}))
 	}},
-	{"the newest row of a run is its state", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"the newest row of a run is its state", func(t trial) {
+		w := t.open(Inputs{})
 		mustAppend(t, w, full("01A"), begun("01A", monday)) // written in the wrong order, as a spooled row is
 		same(t, "runs", []retention.Run{full("01A")}, runsOf(t, w, driver.RunQuery{}))
 	}},
-	{"of rows of one moment the one that is not running is the state", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"of rows of one moment the one that is not running is the state", func(t trial) {
+		w := t.open(Inputs{})
 		for _, id := range []string{"01A", "01B"} {
 			end := begun(id, monday)
 			end.Status = functions.RunFailed
@@ -93,15 +93,15 @@ var runChecks = []check{
 		}
 		same(t, "runs", []string{"01B failed", "01A failed"}, ids(runsOf(t, w, driver.RunQuery{})))
 	}},
-	{"the newest run comes first, and of one moment the greater id", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"the newest run comes first, and of one moment the greater id", func(t trial) {
+		w := t.open(Inputs{})
 		later := begun("01A", monday)
 		later.RunTimestamp = written.Add(time.Microsecond)
 		mustAppend(t, w, begun("01B", monday), later, begun("01C", monday))
 		same(t, "runs", []string{"01A running", "01C running", "01B running"}, ids(runsOf(t, w, driver.RunQuery{})))
 	}},
-	{"a query narrows, and judges a run by its newest row", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"a query narrows, and judges a run by its newest row", func(t trial) {
+		w := t.open(Inputs{})
 		begin := full("01B") // it learned its date and key only later
 		begin.AlertDate, begin.IdempotencyKey, begin.Status, begin.CreatedAt = nil, "", functions.RunRunning, written
 		mustAppend(t, w, begun("01A", sunday), begin, full("01B"), begun("01C", monday))
@@ -120,15 +120,15 @@ var runChecks = []check{
 			same(t, name, c.want, ids(runsOf(t, w, c.query)))
 		}
 	}},
-	{"a row appended again is not written again", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"a row appended again is not written again", func(t trial) {
+		w := t.open(Inputs{})
 		again := full("01A")
 		again.CreatedAt, again.TicketID = again.CreatedAt.Add(time.Hour), "RET-43"
 		mustAppend(t, w, begun("01A", monday), full("01A"), again, begun("01A", monday))
 		same(t, "runs", []retention.Run{full("01A")}, runsOf(t, w, driver.RunQuery{}))
 	}},
-	{"a row without id or status is refused", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"a row without id or status is refused", func(t trial) {
+		w := t.open(Inputs{})
 		wantCode(t, "no id", functions.InvalidArgument, w.AppendRun(t.Context(), begun("", monday)))
 		nameless := begun("01A", monday)
 		nameless.Status = ""
@@ -137,8 +137,8 @@ var runChecks = []check{
 			t.Errorf("got %d runs, want none", len(runs))
 		}
 	}},
-	{"a row without a time of writing gets the engine's", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Inputs{})
+	{"a row without a time of writing gets the engine's", func(t trial) {
+		w := t.open(Inputs{})
 		timeless := full("01A")
 		timeless.CreatedAt = time.Time{}
 		mustAppend(t, w, timeless)

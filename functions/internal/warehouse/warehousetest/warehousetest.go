@@ -7,10 +7,12 @@ package warehousetest
 import (
 	"context"
 	"database/sql"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/warehouse/driver"
@@ -69,7 +71,7 @@ func Run(t *testing.T, harness Harness) {
 		for _, check := range group {
 			t.Run(check.name, func(t *testing.T) {
 				t.Parallel()
-				check.run(t, harness)
+				check.run(trial{t, harness})
 			})
 		}
 	}
@@ -78,13 +80,20 @@ func Run(t *testing.T, harness Harness) {
 // check is one thing that every driver does; its name says which.
 type check struct {
 	name string
-	run  func(*testing.T, Harness)
+	run  func(trial)
 }
 
-// open makes a warehouse that is closed at the end of the test.
-func open(t *testing.T, harness Harness, inputs Inputs) driver.Warehouse {
+// trial is one check of one driver.
+type trial struct {
+	*testing.T
+
+	harness Harness
+}
+
+// open makes a warehouse that is closed at the end of the trial.
+func (t trial) open(inputs Inputs) driver.Warehouse {
 	t.Helper()
-	w := harness(t, inputs)
+	w := t.harness(t.T, inputs)
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			t.Errorf("close the warehouse: %v", err)
@@ -94,17 +103,29 @@ func open(t *testing.T, harness Harness, inputs Inputs) driver.Warehouse {
 }
 
 // inMoney lets cmp compare amounts by their value: 2.50 is 2.5.
-var inMoney = cmp.Comparer(func(a, b functions.Money) bool { return a.Decimal.Equal(b.Decimal) })
+var inMoney = cmp.Comparer(func(a, b functions.Money) bool { return a.Equal(b.Decimal) })
 
 // same fails the test unless got is want; in the difference "-" is wanted and "+" is what came.
-func same(t *testing.T, what string, want, got any) {
+func same(t trial, what string, want, got any) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, inMoney); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
 
-func wantCode(t *testing.T, what string, want functions.Code, err error) {
+// everyFieldSet fails the trial when a row of the suite leaves a field empty: the suite would then not notice a driver
+// that forgets its column.
+func everyFieldSet(t trial, row any) {
+	t.Helper()
+	v := reflect.ValueOf(row)
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() {
+			t.Errorf("the suite's %s has no %s", v.Type(), v.Type().Field(i).Name)
+		}
+	}
+}
+
+func wantCode(t trial, what string, want functions.Code, err error) {
 	t.Helper()
 	if got := functions.CodeOf(err); got != want {
 		t.Errorf("%s: got code %q (%v), want %q", what, got, err, want)
@@ -114,13 +135,8 @@ func wantCode(t *testing.T, what string, want functions.Code, err error) {
 func some[T any](v T) sql.Null[T] { return sql.Null[T]{V: v, Valid: true} }
 
 // exact reads an amount written by hand.
-func exact(t *testing.T, text string) functions.Money {
-	t.Helper()
-	money, err := functions.ParseMoney(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return money
+func exact(text string) functions.Money {
+	return functions.Money{Decimal: decimal.RequireFromString(text)}
 }
 
 func day(year int, month time.Month, d int) functions.Date {
@@ -135,9 +151,9 @@ var (
 )
 
 var contextChecks = []check{
-	{"a cancelled context ends every call and changes nothing", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Sound(t))
-		rows := []queueRow{row(t, monday, "1", functions.P1, 90)}
+	{"a cancelled context ends every call and changes nothing", func(t trial) {
+		w := t.open(Sound())
+		rows := []queueRow{row(monday, "1", functions.P1, 90)}
 		mustReplace(t, w, monday, rows)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -149,8 +165,8 @@ var contextChecks = []check{
 			t.Errorf("got %d runs after a cancelled append, want none", len(runs))
 		}
 	}},
-	{"a deadline that has passed is deadline_exceeded", func(t *testing.T, harness Harness) {
-		w := open(t, harness, Sound(t))
+	{"a deadline that has passed is deadline_exceeded", func(t trial) {
+		w := t.open(Sound())
 		ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
 		defer cancel()
 		for name, err := range everyCall(ctx, t, w) {
@@ -159,7 +175,7 @@ var contextChecks = []check{
 	}},
 }
 
-func everyCall(ctx context.Context, t *testing.T, w driver.Warehouse) map[string]error {
+func everyCall(ctx context.Context, t trial, w driver.Warehouse) map[string]error {
 	t.Helper()
 	errs := map[string]error{}
 	_, errs["AlertOn"] = w.AlertOn(ctx, monday)
