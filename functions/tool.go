@@ -111,6 +111,7 @@ func schemaOf[T any]() *jsonschema.Schema {
 		reflect.TypeFor[Target](): words(Targets), reflect.TypeFor[RunStatus](): words(RunStatuses),
 		reflect.TypeFor[DeliveryState]():   words(DeliveryStates),
 		reflect.TypeFor[Verdict]():         words(Verdicts),
+		reflect.TypeFor[Record]():          words(Records),
 		reflect.TypeFor[json.RawMessage](): {Type: "array"},
 	}})
 	if err != nil {

@@ -64,6 +64,12 @@ func main() {
 	}
 }
 
+// inputs are the inputs of the functions that need one.
+var inputs = map[string]string{
+	functions.ExportAudience.Name: `{"tier": "P1"}`,
+	functions.ReadRecord.Name:     `{"record": "runs"}`,
+}
+
 // built is one function as it was built.
 type built struct {
 	name, target, binary string
@@ -83,7 +89,8 @@ func run(ctx context.Context) error {
 		return err
 	}
 	all := []*built{limit}
-	for _, tool := range functions.Tools {
+	tools := slices.Concat(functions.Tools, functions.Supporting)
+	for _, tool := range tools {
 		stage := filepath.Join(work, tool.Name)
 		if err := command(ctx, ".", ".ci/stage", stage, "functions/"+tool.Name); err != nil {
 			return fmt.Errorf("stage %s: %w", tool.Name, err)
@@ -110,7 +117,7 @@ func run(ctx context.Context) error {
 		fmt.Printf("%-26s %8.1f %8.2f %10.1f %8.2f\n", f.name, float64(f.bytes)/1e6, float64(f.bytes)/float64(limit.bytes),
 			f.start.Seconds()*1000, f.start.Seconds()/limit.start.Seconds())
 	}
-	fmt.Printf("%d passed, 0 failed\n", len(functions.Tools))
+	fmt.Printf("%d passed, 0 failed\n", len(tools))
 	return nil
 }
 
@@ -216,7 +223,7 @@ func (b *built) started(ctx context.Context, settings []string, work func(base s
 // firstAnswer waits for the first 200 of a GET.
 func firstAnswer(ctx context.Context, base string, began time.Time) (time.Duration, []byte, error) {
 	for time.Since(began) < patience {
-		status, body, err := request(ctx, http.MethodGet, base)
+		status, body, err := request(ctx, http.MethodGet, base, "")
 		if err == nil && status == http.StatusOK {
 			return time.Since(began), body, nil
 		}
@@ -225,11 +232,12 @@ func firstAnswer(ctx context.Context, base string, began time.Time) (time.Durati
 	return 0, nil, fmt.Errorf("no answer within %s", patience)
 }
 
-func request(ctx context.Context, method, base string) (int, []byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, base, nil)
+func request(ctx context.Context, method, base, input string) (int, []byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, base, strings.NewReader(input))
 	if err != nil {
 		return 0, nil, err
 	}
+	r.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return 0, nil, err
@@ -266,7 +274,7 @@ func (b *built) checkAnswers(ctx context.Context) error {
 		if !json.Valid(health) || !bytes.Contains(health, []byte("closed")) {
 			return fmt.Errorf("health line of a closed function: %s", health)
 		}
-		return wantProblem(ctx, base, "RETENTIONOPS_AUTH")
+		return wantProblem(ctx, base, "RETENTIONOPS_AUTH", "")
 	})
 	if err != nil {
 		return err
@@ -275,13 +283,13 @@ func (b *built) checkAnswers(ctx context.Context) error {
 		if _, _, err := firstAnswer(ctx, base, began); err != nil {
 			return err
 		}
-		return wantProblem(ctx, base, "RETENTIONOPS_WAREHOUSE")
+		return wantProblem(ctx, base, "RETENTIONOPS_WAREHOUSE", inputs[b.name])
 	})
 }
 
 // wantProblem asserts that a call is answered by a problem that names what is missing.
-func wantProblem(ctx context.Context, base, names string) error {
-	status, body, err := request(ctx, http.MethodPost, base)
+func wantProblem(ctx context.Context, base, names, input string) error {
+	status, body, err := request(ctx, http.MethodPost, base, input)
 	if err != nil {
 		return err
 	}

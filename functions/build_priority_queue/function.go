@@ -13,7 +13,6 @@ import (
 	"github.com/retentionops/retentionops/functions/door"
 	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive"
 	"github.com/retentionops/retentionops/functions/internal/priority"
-	"github.com/retentionops/retentionops/functions/internal/runlog"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )
 
@@ -43,7 +42,11 @@ func Handler(env *setup.Env) http.Handler {
 			if err != nil {
 				return out, err
 			}
-			lastSent, err := (&runlog.Log{Warehouse: day.Warehouse}).LastSent(ctx)
+			log, err := env.Log(ctx)
+			if err != nil {
+				return out, err
+			}
+			lastSent, err := log.LastSent(ctx)
 			if err != nil {
 				return out, err
 			}

@@ -16,7 +16,6 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/brief"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
 	"github.com/retentionops/retentionops/functions/internal/priority"
-	"github.com/retentionops/retentionops/functions/internal/runlog"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )
 
@@ -85,7 +84,11 @@ func (w *writer) gather(ctx context.Context, day setup.Day, decision functions.G
 	if err != nil {
 		return in, err
 	}
-	lastSent, err := (&runlog.Log{Warehouse: day.Warehouse}).LastSent(ctx)
+	log, err := w.env.Log(ctx)
+	if err != nil {
+		return in, err
+	}
+	lastSent, err := log.LastSent(ctx)
 	if err != nil {
 		return in, err
 	}

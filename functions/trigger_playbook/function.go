@@ -17,7 +17,6 @@ import (
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
 	"github.com/retentionops/retentionops/functions/internal/priority"
-	"github.com/retentionops/retentionops/functions/internal/runlog"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )
 
@@ -66,6 +65,10 @@ func (d *desk) runner(ctx context.Context) (*playbook.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	log, err := d.env.Log(ctx)
+	if err != nil {
+		return nil, err
+	}
 	webhook, err := setup.ReadSettings[playbook.Config](ctx, d.env)
 	if err != nil {
 		return nil, err
@@ -78,9 +81,6 @@ func (d *desk) runner(ctx context.Context) (*playbook.Runner, error) {
 		Alert: day.Decider, Customers: day.Warehouse, Book: day.Book, Templates: templates,
 		Builder:  &priority.Builder{Queues: day.Warehouse, Archive: papers, Now: d.env.Now, KeepDays: day.KeepDays},
 		Exporter: &audience.Exporter{Warehouse: day.Warehouse, CSV: d.env.Exports, Sheets: d.env.Sheets, Settings: csv, Logger: d.env.Logger()},
-		Log: &runlog.Log{
-			Warehouse: day.Warehouse, Archive: papers, Logger: d.env.Logger(), Now: d.env.Now, Longest: playbook.DefaultLongest,
-		},
-		Archive: papers, Client: d.client, Config: webhook, Logger: d.env.Logger(), Now: d.env.Now, NewID: d.env.NewID,
+		Log:      log, Archive: papers, Client: d.client, Config: webhook, Logger: d.env.Logger(), Now: d.env.Now, NewID: d.env.NewID,
 	}, nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/archive"
 	"github.com/retentionops/retentionops/functions/internal/destination"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
+	"github.com/retentionops/retentionops/functions/internal/runlog"
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
 	"github.com/retentionops/retentionops/rules"
 )
@@ -220,6 +221,21 @@ func (d Day) MayAct() error {
 	}
 	return functions.Errorf(functions.FailedPrecondition, "the phase is disabled: nothing is written or sent").
 		WithHint("rules/rollout.yaml holds the phase; dry_run still shows what would happen")
+}
+
+// Log is the audit log of runs. A run that has been running for longer than its tool may take is abandoned.
+func (e *Env) Log(ctx context.Context) (*runlog.Log, error) {
+	rows, err := e.Warehouse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	papers, err := e.Archive(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &runlog.Log{
+		Warehouse: rows, Archive: papers, Logger: e.Logger(), Now: e.Now, Longest: functions.TriggerPlaybook.Timeout,
+	}, nil
 }
 
 // TemplateFiles are the brief templates: built in, or the folder that RETENTIONOPS_TEMPLATES names.

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/retentionops/retentionops/functions"
+	buildpriorityqueue "github.com/retentionops/retentionops/functions/build_priority_queue"
+	exportaudience "github.com/retentionops/retentionops/functions/export_audience"
+	generatebrief "github.com/retentionops/retentionops/functions/generate_brief"
+	getalertdecision "github.com/retentionops/retentionops/functions/get_alert_decision"
+	getoperationalcontext "github.com/retentionops/retentionops/functions/get_operational_context"
+	"github.com/retentionops/retentionops/functions/internal/setup"
+	readrecord "github.com/retentionops/retentionops/functions/read_record"
+	triggerplaybook "github.com/retentionops/retentionops/functions/trigger_playbook"
+)
+
+// handlers makes the door of each function.
+var handlers = map[*functions.Tool]func(*setup.Env) http.Handler{
+	functions.GetAlertDecision:      getalertdecision.Handler,
+	functions.GetOperationalContext: getoperationalcontext.Handler,
+	functions.BuildPriorityQueue:    buildpriorityqueue.Handler,
+	functions.GenerateBrief:         generatebrief.Handler,
+	functions.ExportAudience:        exportaudience.Handler,
+	functions.TriggerPlaybook:       triggerplaybook.Handler,
+	functions.ReadRecord:            readrecord.Handler,
+}
+
+// mux serves every function at /<name>.
+func mux(env *setup.Env) *http.ServeMux {
+	mux := http.NewServeMux()
+	for tool, handler := range handlers {
+		mux.Handle("/"+tool.Name, handler(env))
+	}
+	return mux
+}
+
+// server is an HTTP server on a listener of ours.
+type server struct {
+	URL  string
+	http *http.Server
+	done chan error
+}
+
+// listen serves the handler at addr until stop is called. The longest tool call bounds how long an answer may take.
+func listen(ctx context.Context, addr string, handler http.Handler) (*server, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, functions.Errorf(functions.FailedPrecondition, "cannot listen on %s", addr).
+			WithHint("is another serve running? choose a port with --addr 127.0.0.1:PORT").WithCause(err)
+	}
+	s := &server{
+		URL:  "http://" + listener.Addr().String(),
+		http: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second},
+		done: make(chan error, 1),
+	}
+	go func() { s.done <- s.http.Serve(listener) }()
+	return s, nil
+}
+
+// stop lets the requests in flight end, for ten seconds at most.
+func (s *server) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return fmt.Errorf("stop the server: %w", err)
+	}
+	if err := <-s.done; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}

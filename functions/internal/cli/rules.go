@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/spf13/cobra"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
+	"github.com/retentionops/retentionops/rules"
+)
+
+func (c *command) rulesCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "rules", Short: "Check and test the rule files", Args: cobra.NoArgs}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "check [FOLDER]",
+			Short: "Find every fault in the rule files, with its place and what to write instead",
+			Long: "Checks the rule files of a folder: the one named, else --rules, else ./rules, else those built in.\n\n" +
+				"Exit: 0 no findings, 1 errors, 4 warnings only.",
+			Example: "  retentionops rules check\n  retentionops rules check my/rules --json",
+			Args:    cobra.MaximumNArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error {
+				name, files, err := c.ruleFiles(args)
+				if err != nil {
+					return err
+				}
+				book, findings := rulebook.Check(files)
+				return c.showFindings(name, book, findings)
+			},
+		},
+		&cobra.Command{
+			Use:   "test [FOLDER]",
+			Short: "Run the examples beside the rules (*_test.yaml)",
+			Long: "Judges every example in *_test.yaml by the rules of the same folder and compares.\n\n" +
+				"Exit: 0 all passed, 1 otherwise.",
+			Example: "  retentionops rules test\n  retentionops rules test my/rules",
+			Args:    cobra.MaximumNArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error {
+				name, files, err := c.ruleFiles(args)
+				if err != nil {
+					return err
+				}
+				book, findings := rulebook.Check(files)
+				if book == nil {
+					return c.showFindings(name, book, findings)
+				}
+				return c.showExamples(name, book, files)
+			},
+		},
+	)
+	return cmd
+}
+
+// ruleFiles are the files to look at and the folder's name as a person would type it; the name is "rules" for those
+// built in, where they stand in the repository.
+func (c *command) ruleFiles(args []string) (name string, files fs.FS, err error) {
+	folder := c.rules
+	if len(args) > 0 {
+		folder = args[0]
+	}
+	if folder == "" {
+		folder, _ = c.Lookuper.Lookup("RETENTIONOPS_RULES")
+	}
+	if folder == "" {
+		if _, missing := os.Stat("rules/priority.yaml"); missing != nil {
+			return "rules", rules.FS, nil //nolint:nilerr // a folder that is not there is no fault: the rules are built in
+		}
+		folder = "rules"
+	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return "", nil, functions.Errorf(functions.InvalidArgument, "%q is not a folder", folder).WithHint("name the folder that holds priority.yaml")
+	}
+	return folder, os.DirFS(folder), nil
+}
+
+// checked is the answer of rules check to a program.
+type checked struct {
+	Folder       string            `json:"folder"`
+	RulesVersion string            `json:"rules_version,omitempty"`
+	Errors       int               `json:"errors"`
+	Warnings     int               `json:"warnings"`
+	Findings     rulebook.Findings `json:"findings"`
+}
+
+func (c *command) showFindings(name string, book *rulebook.Book, findings rulebook.Findings) error {
+	result := checked{Folder: name, Findings: findings.Under(name)}
+	if result.Findings == nil {
+		result.Findings = rulebook.Findings{}
+	}
+	for _, finding := range findings {
+		switch finding.Severity {
+		case rulebook.SeverityError:
+			result.Errors++
+		case rulebook.SeverityWarning:
+			result.Warnings++
+		}
+	}
+	if book != nil {
+		result.RulesVersion = book.Version()
+	}
+	if c.json {
+		if err := c.printJSON(result); err != nil {
+			return err
+		}
+	} else {
+		if err := result.Findings.Write(c.Out); err != nil {
+			return err
+		}
+		c.printf("%s: %s, %s", name, plural(int64(result.Errors), "error"), plural(int64(result.Warnings), "warning"))
+		if result.RulesVersion != "" {
+			c.printf("   rules_version %s", result.RulesVersion)
+		}
+		c.printf("\n")
+	}
+	switch {
+	case result.Errors > 0:
+		return exit(exitFailed)
+	case result.Warnings > 0:
+		return exit(exitWarnings)
+	}
+	return nil
+}
+
+func (c *command) showExamples(name string, book *rulebook.Book, files fs.FS) error {
+	report, err := rulebook.Test(book, files)
+	if faults, ok := err.(rulebook.Findings); ok { //nolint:errorlint // Test promises the findings themselves
+		return c.showFindings(name, book, faults)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range report.Results {
+		report.Results[i].File = path.Join(name, report.Results[i].File)
+	}
+	if c.json {
+		err = c.printJSON(report)
+	} else {
+		err = report.Write(c.Out)
+	}
+	if err == nil && report.Failed > 0 {
+		return exit(exitFailed)
+	}
+	return err
+}

@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/retentionops/retentionops/functions"
+)
+
+func (c *command) serve() *cobra.Command {
+	var addr string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the six tools over HTTP on this machine",
+		Long: "Serves every tool at /<tool>, as the deployed functions do: POST a JSON object, GET for a health line.\n" +
+			"Without RETENTIONOPS_AUTH it serves callers of this machine only (mode local).\n" +
+			"It holds the embedded warehouse: other commands talk to it with --url while it runs.",
+		Example: `  retentionops serve
+  retentionops serve --addr 127.0.0.1:9000 --warehouse duckdb:.retentionops/demo/warehouse.duckdb
+  curl -s -X POST http://127.0.0.1:8080/get_alert_decision -H 'Content-Type: application/json' -d '{"date": "latest"}'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			overrides := map[string]string{}
+			if mode, set := c.Lookuper.Lookup("RETENTIONOPS_AUTH"); !set || mode == "" {
+				overrides["RETENTIONOPS_AUTH"] = "local"
+			}
+			c.verbose = true
+			env := c.env(overrides, "")
+			// A warehouse that cannot be opened is said now, not to the first caller.
+			if _, err := env.Warehouse(cmd.Context()); err != nil {
+				return err
+			}
+			served, err := listen(cmd.Context(), addr, mux(env))
+			if err != nil {
+				return err
+			}
+			c.showServing(served.URL)
+			<-cmd.Context().Done()
+			err = served.stop(cmd.Context())
+			if closing := env.Close(); err == nil {
+				err = closing
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080", "address to listen on")
+	return cmd
+}
+
+// showServing says where the tools are, on Err: Out belongs to answers.
+func (c *command) showServing(base string) {
+	_, _ = fmt.Fprintf(c.Err, "Serving (stop with Ctrl-C):\n")
+	for _, tool := range functions.Tools {
+		_, _ = fmt.Fprintf(c.Err, "  POST %s/%-24s %s\n", base, tool.Name, tool.Title)
+	}
+}

@@ -1,0 +1,51 @@
+package functions
+
+import "time"
+
+// Run is one row of ops_runs_log (§6.2 and design section 4), which is append-only: a run has a row for its begin and
+// one for its end, and the newest is its state. JSON names are the column names. Nothing in it is a secret.
+type Run struct {
+	RunID        string    `json:"run_id"`
+	RunTimestamp time.Time `json:"run_timestamp"` // begin of the run; the same in both rows
+	AlertDate    *Date     `json:"alert_date"`
+
+	Severity         Severity `json:"severity"`
+	AlertFlag        *bool    `json:"alert_flag"`
+	CurrentValue     *float64 `json:"current_value"`
+	BaselineValue    *float64 `json:"baseline_value"`
+	DeltaRelativePct *float64 `json:"delta_relative_pct"`
+	SampleSize       *int64   `json:"sample_size"`
+
+	P1Count       *int64 `json:"p1_count"`
+	P2Count       *int64 `json:"p2_count"`
+	P3Count       *int64 `json:"p3_count"`
+	TotalExported *int64 `json:"total_exported"`
+
+	SlackPosted    bool   `json:"slack_posted"`
+	SlackMessageTS string `json:"slack_message_ts"`
+	TicketID       string `json:"ticket_id"`
+	ExportP1Link   string `json:"export_p1_link"`
+	ExportP2Link   string `json:"export_p2_link"`
+	ExportP3Link   string `json:"export_p3_link"`
+
+	Status          RunStatus `json:"status"`
+	ErrorMessage    string    `json:"error_message"` // our code and hint, never a remote text
+	ExecutionTimeMS *int64    `json:"execution_time_ms"`
+
+	Stage              string        `json:"stage"` // the last stage reached
+	RulesVersion       string        `json:"rules_version"`
+	Phase              Phase         `json:"phase"`
+	Caller             string        `json:"caller"`
+	IdempotencyKey     string        `json:"idempotency_key"` // date_severity_phase
+	DeliveryState      DeliveryState `json:"delivery_state"`
+	WebhookAttempts    int64         `json:"webhook_attempts"`
+	EmailSent          bool          `json:"email_sent"`
+	ExportState        string        `json:"export_state"`        // csv, or what stood in for what
+	NotificationReason string        `json:"notification_reason"` // first, escalated, forced, or why nothing was sent
+	ForcedBy           string        `json:"forced_by"`
+	ConfirmationID     string        `json:"confirmation_id"`
+	InputFingerprint   string        `json:"input_fingerprint"`
+	DryRun             bool          `json:"dry_run"`
+
+	CreatedAt time.Time `json:"created_at"` // when this row was written
+}
