@@ -81,8 +81,8 @@ func (t *Templates) Render(format functions.Format, data Data) (functions.Genera
 		}
 		shorter, ok := shorten(data)
 		if !ok {
-			return out, functions.Errorf(functions.FailedPrecondition, "the %s brief is too long: a template writes more than %d bytes or takes more than %d steps",
-				format, maxRendered, maxSteps).WithHint("shorten the lists in brief_templates/").WithCause(err)
+			return out, functions.Errorf(functions.FailedPrecondition, "the %s brief is too long: %s", format, tooMuch).
+				WithHint("shorten the lists in brief_templates/").WithCause(err)
 		}
 		data = shorter
 	}
@@ -98,16 +98,16 @@ func (t *Templates) render(out *functions.GenerateBriefOutput, data Data) error 
 	if err != nil {
 		return err
 	}
-	out.Subject = headlineOf(headline)
 	switch out.Format {
 	case functions.FormatSlack:
-		out.Subject = clip(sealSlack(out.Subject, ""), maxSubject)
+		out.Subject = headlineOf(sealSlack(headline, ""))
 		body, err := run(t.slack, data)
 		if err != nil {
 			return err
 		}
-		return slackMessage(out, sealSlack(tidy(body), data.Mention))
+		return slackMessage(out, tidy(sealSlack(body, data.Mention)))
 	case functions.FormatEmail:
+		out.Subject = headlineOf(headline)
 		text, err := run(t.text, data)
 		if err != nil {
 			return err
@@ -119,6 +119,7 @@ func (t *Templates) render(out *functions.GenerateBriefOutput, data Data) error 
 		out.Text, out.HTML = tidy(text), strings.TrimSpace(page)+"\n"
 		return nil
 	default:
+		out.Subject = headlineOf(headline)
 		text, err := run(t.markdown, data)
 		out.Text = tidy(text)
 		return err
@@ -139,6 +140,9 @@ func run(t template, data Data) (string, error) {
 	}
 	return to.text.String(), nil
 }
+
+// tooMuch says what a template may not.
+var tooMuch = fmt.Sprintf("a template writes more than %d bytes or takes more than %d steps", maxRendered, maxSteps)
 
 // errTooMuch is what a template meets that writes or works too much.
 var errTooMuch = errors.New("the template writes too much")

@@ -108,12 +108,14 @@ func (c *checker) scoped(inside func()) {
 	c.vars = c.vars[:depth]
 }
 
+const mentionHint = "rules/playbooks.yaml sets whom a message notifies; write {{.Mention}} in " + slackFile
+
 // forbidden is what must not stand in the text of a template, by the end of the file's name.
 var forbidden = []struct{ file, text, id, message, hint string }{
-	{slackFile, "<!", idMention, "a mention in a template", "whom a message notifies is set by mention in rules/playbooks.yaml; write {{.Mention}}"},
-	{slackFile, "<@", idMention, "a mention in a template", "whom a message notifies is set by mention in rules/playbooks.yaml; write {{.Mention}}"},
-	{subjectFile, "<!", idMention, "a mention in a template", "the subject notifies nobody; write {{.Mention}} in " + slackFile},
-	{subjectFile, "<@", idMention, "a mention in a template", "the subject notifies nobody; write {{.Mention}} in " + slackFile},
+	{slackFile, "<!", idMention, "a mention in a template", mentionHint},
+	{slackFile, "<@", idMention, "a mention in a template", mentionHint},
+	{subjectFile, "<!", idMention, "a mention in a template", mentionHint},
+	{subjectFile, "<@", idMention, "a mention in a template", mentionHint},
 	{htmlFile, "<script", idScript, "a script in the mail", "mail programs run no scripts; take it out"},
 }
 
@@ -156,7 +158,8 @@ func (c *checker) template(node *parse.TemplateNode, dot reflect.Type) {
 		}
 		c.at(node.Pos, len("template"), idWord, fmt.Sprintf("no template %q is defined", node.Name), hint)
 	case slices.Contains(c.calls, node.Name) || node.Name == c.name:
-		c.at(node.Pos, len("template"), idEndless, fmt.Sprintf("the template %q uses itself", node.Name), "it would never end; write {{range}} to repeat something")
+		c.at(node.Pos, len("template"), idEndless, fmt.Sprintf("the template %q uses itself", node.Name),
+			"it would never end; write {{range}} to repeat something")
 	default:
 		key := fmt.Sprint(node.Name, of)
 		if c.visited[key] {
@@ -183,7 +186,8 @@ func (c *checker) loop(pipe *parse.PipeNode, dot reflect.Type) reflect.Type {
 	case of.Kind() == reflect.Int || of.Kind() == reflect.Int64:
 		one = of
 	default:
-		c.at(pipe.Pos, len(pipe.String()), idKind, pipe.String()+" is not a list", "write {{if …}} or {{with …}} for a single value; lists here: "+strings.Join(c.lists(dot), ", "))
+		c.at(pipe.Pos, utf8.RuneCountInString(pipe.String()), idKind, pipe.String()+" is not a list",
+			"write {{if …}} or {{with …}} for a single value; lists here: "+strings.Join(c.lists(dot), ", "))
 	}
 	for i, name := range declared {
 		kind := one
@@ -214,11 +218,13 @@ func (c *checker) printable(pipe *parse.PipeNode, of reflect.Type) {
 	if of == nil {
 		return
 	}
+	text := pipe.String()
+	length := utf8.RuneCountInString(text)
 	switch of.Kind() {
 	case reflect.Slice:
-		c.at(pipe.Pos, utf8.RuneCountInString(pipe.String()), idKind, pipe.String()+" is a list", "write {{range "+pipe.String()+"}} … {{end}}")
+		c.at(pipe.Pos, length, idKind, text+" is a list", "write {{range "+text+"}} … {{end}}")
 	case reflect.Struct:
-		c.at(pipe.Pos, utf8.RuneCountInString(pipe.String()), idKind, pipe.String()+" has parts", "write one of them: "+strings.Join(named(pipe.String(), of), ", "))
+		c.at(pipe.Pos, length, idKind, text+" has parts", "write one of them: "+strings.Join(named(text, of), ", "))
 	default:
 	}
 }
@@ -291,11 +297,15 @@ func (c *checker) command(command *parse.CommandNode, dot, piped reflect.Type, i
 		return args[0]
 	case word.Ident == "index" && len(args) == 2 && args[0].Kind() == reflect.Slice:
 		return args[0].Elem()
-	case (word.Ident == "and" || word.Ident == "or") && !slices.ContainsFunc(args, func(of reflect.Type) bool { return of != args[0] }):
-		return args[0]
-	default:
+	case word.Ident == "index": // of a list within a list
 		return nil
 	}
+	for _, arg := range args { // and, or
+		if arg != args[0] {
+			return nil
+		}
+	}
+	return args[0]
 }
 
 // operand gives the type of a value that is named in a template.

@@ -12,6 +12,10 @@ import (
 // uses like this one), and clean removes it from everything else: only Data.Mention can bring it into a text.
 const mentionMark = '\uFDD0'
 
+// textMark stands before each text that a value has brought into a Slack text, so that brackets which a template puts
+// around a customer id make no link of it.
+const textMark = '\uFDD1'
+
 // writer turns a value into the text that a template writes for it. Every template of a format ends each of its
 // actions with the format's writer, put there when it is loaded: a value cannot reach the text in another way.
 type writer func(value any) string
@@ -36,7 +40,7 @@ func writeSlack(value any) string {
 	if address, ok := value.(URL); ok && address.known() {
 		return slackEscaper.Replace(write(value, nil)) // Slack reads &amp; in an address as &
 	}
-	return write(value, slackEscaper.Replace)
+	return write(value, func(text string) string { return string(textMark) + slackEscaper.Replace(text) })
 }
 
 // write is the common part: figures are ours and are written as they are, addresses lose what could end a link, and
@@ -134,7 +138,7 @@ func sealSlack(text string, mention Mention) string {
 	}
 	sealed.WriteString(text)
 	first := strings.Replace(sealed.String(), string(mentionMark), mentions[mention], 1)
-	return strings.ReplaceAll(first, string(mentionMark), "")
+	return strings.NewReplacer(string(mentionMark), "", string(textMark), "").Replace(first)
 }
 
 // escapeMarkdown keeps a text from being anything but text. <, > and & become entities, which Markdown and Slack both

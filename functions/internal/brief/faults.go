@@ -18,7 +18,7 @@ import (
 // keeps theirs.
 var plainly = []struct{ contains, message, hint string }{
 	{"unexpected EOF", "an {{if}}, {{range}} or {{with}} has no {{end}}", "write {{end}} where it stops"},
-	{"unexpected {{end}}", "this {{end}} ends nothing", "take it out, or write the {{if}}, {{range}} or {{with}} that it ends"},
+	{"unexpected {{end}}", "this {{end}} ends nothing", "take it out, or write the {{if}} or {{range}} that it ends"},
 	{"unexpected {{else}}", "this {{else}} belongs to nothing", "it stands between {{if}} and {{end}}"},
 	{"unclosed action", "{{ without }}", "write }} where the action ends"},
 	{"unterminated quoted string", "a text without its second quote", `write "text"`},
@@ -119,7 +119,7 @@ func (s *source) rendering(fixture string, err error) {
 	parts := execFault.FindStringSubmatch(err.Error())
 	switch {
 	case errors.Is(err, errTooMuch):
-		f.Message = fmt.Sprintf("the template writes more than %d bytes or takes more than %d steps", maxRendered, maxSteps)
+		f.Message = tooMuch
 		f.Hint = "lists within lists grow fast; take one out"
 	case errors.As(err, &refused):
 		f.ID = idRefused

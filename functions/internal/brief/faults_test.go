@@ -67,7 +67,7 @@ func TestTheFolderItselfCanBeAtFault(t *testing.T) {
 		want   string
 	}{
 		{"a template is missing", func(files fstest.MapFS) { delete(files, "brief.slack.tmpl") }, "brief.slack.tmpl: the template is missing (brief/file)\n" +
-			"   hint: the folder needs this file; take it from the shipped brief_templates/"},
+			"   hint: take it from the shipped brief_templates/"},
 		{"a name is mistyped", func(files fstest.MapFS) { files["breif.slack.tmpl"] = files["brief.slack.tmpl"] }, "breif.slack.tmpl: no brief is made of this template (brief/file)\n" +
 			"   hint: did you mean brief.slack.tmpl? templates: brief.subject.tmpl, brief.markdown.tmpl, brief.slack.tmpl, brief.email.txt.tmpl, brief.email.html.tmpl"},
 		{"a template is too large", func(files fstest.MapFS) { files["brief.slack.tmpl"].Data = make([]byte, 100_001) }, "brief.slack.tmpl: the template has 100001 bytes, at most 100000 are read (brief/file)"},

@@ -126,6 +126,8 @@ func TestOnlyTheRulesNotifyPeople(t *testing.T) {
 		{"a word that is no mention notifies nobody", "{{.Mention}} act", brief.Data{Mention: "everyone"}, " act"},
 		{"brackets around a value make no mention of it", "<{{.Decision}}> act", brief.Data{Decision: "!channel"}, "&lt;!channel> act"},
 		{"nor a link", "<{{.Decision}}|Dashboard> act", brief.Data{Decision: "javascript:x"}, "&lt;javascript:x|Dashboard> act"},
+		{"nor a link to an address in the data", "<{{.Decision}}> act", brief.Data{Decision: "https://evil.example"}, "&lt;https://evil.example> act"},
+		{"a link that a template holds stays", "<https://wiki.example/{{.Date}}|Wiki> act", brief.Data{}, "<https://wiki.example/2026-01-12|Wiki> act"},
 		{"a web link stays", "<{{.Dashboard}}|Dashboard> act", brief.Data{Dashboard: "https://d.example/a?b=1&c=2"}, "<https://d.example/a?b=1&amp;c=2|Dashboard> act"},
 		{"an address cannot end the link", "<{{.Dashboard}}|Dashboard> act", brief.Data{Dashboard: "https://d.example/|x> <!channel>"}, "<https://d.example/%7Cx%3E%20%3C!channel%3E|Dashboard> act"},
 		{"an address with a strange scheme is text", "<{{.Dashboard}}|Dashboard> act", brief.Data{Dashboard: "!channel"}, "&lt;!channel|Dashboard> act"},
@@ -192,7 +194,7 @@ func TestSubjectIsOneLine(t *testing.T) {
 
 // FuzzSlack looks for an id that gets a control character of Slack into the message.
 func FuzzSlack(f *testing.F) {
-	for _, id := range []string{"C-1", "<!channel>", "&lt;", "<https://e|x>", "\uFDD0", "a\nb", strings.Repeat("<", 4000), "\xff<"} {
+	for _, id := range []string{"C-1", "<!channel>", "&lt;", "<https://e|x>", "https://e", "\uFDD0\uFDD1", "a\nb", strings.Repeat("<", 4000), "\xff<"} {
 		f.Add(id)
 	}
 	templates := loaded(f, with("a <{{range .Tiers}}{{range .Top}}{{.ID}}{{end}}{{end}}> {{range .Tiers}}{{range .Top}}{{.ID}}{{end}}{{end}}"))

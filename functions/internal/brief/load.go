@@ -100,7 +100,8 @@ func strangers(files fs.FS, names []string) rulebook.Findings {
 	var findings rulebook.Findings
 	for _, name := range found {
 		if !slices.Contains(names, name) {
-			findings = append(findings, finding(name, idFile, "no brief is made of this template", didYouMean(name, "templates", names)))
+			hint := didYouMean(name, "templates", names)
+			findings = append(findings, finding(name, idFile, "no brief is made of this template", hint))
 		}
 	}
 	return findings
@@ -124,11 +125,12 @@ func (s *source) read(files fs.FS) bool {
 	content, err := fs.ReadFile(files, s.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		s.report(finding(s.name, idFile, "the template is missing", "the folder needs this file; take it from the shipped brief_templates/"))
+		s.report(finding(s.name, idFile, "the template is missing", "take it from the shipped brief_templates/"))
 	case err != nil:
 		s.report(finding(s.name, idFile, "the template cannot be read", ""))
 	case len(content) > maxTemplate:
-		s.report(finding(s.name, idFile, fmt.Sprintf("the template has %d bytes, at most %d are read", len(content), maxTemplate), ""))
+		message := fmt.Sprintf("the template has %d bytes, at most %d are read", len(content), maxTemplate)
+		s.report(finding(s.name, idFile, message, ""))
 	case !utf8.Valid(content):
 		s.report(finding(s.name, idFile, "the template is not UTF-8 text", "save it as UTF-8"))
 	default:
@@ -144,7 +146,8 @@ func (s *source) read(files fs.FS) bool {
 func (s *source) report(f rulebook.Finding) { *s.faults = append(*s.faults, f) }
 
 // steering matches a line that holds one steering action and nothing else.
-var steering = regexp.MustCompile(`^([ \t]*)\{\{([ \t]*(?:(?:if|else|end|range|with|define|break|continue)\b|\$\w+[ \t]*:?=)(?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}\}[ \t]*$`)
+var steering = regexp.MustCompile(`^([ \t]*)\{\{([ \t]*(?:(?:if|else|end|range|with|define|break|continue)\b|\$\w+[ \t]*:?=)` +
+	`(?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}\}[ \t]*$`)
 
 // remark matches a line that holds one comment and nothing else.
 var remark = regexp.MustCompile(`^([ \t]*)\{\{/\*([^{}]*)\*/\}\}[ \t]*$`)
