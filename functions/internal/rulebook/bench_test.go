@@ -149,3 +149,12 @@ func BenchmarkJudge(b *testing.B) {
 	b.ReportMetric(perCustomer(hand), "byhand-ns/customer")
 	b.ReportMetric(float64(judging)/float64(hand), "ratio")
 }
+
+// BenchmarkLoad reads, checks, proves and compiles the shipped rules: what a function does once, when it starts.
+func BenchmarkLoad(b *testing.B) {
+	for b.Loop() {
+		if _, err := rulebook.Load(rules.FS); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -44,7 +44,6 @@ const (
 	idBadPlaceholder = "rules/bad-placeholder"
 	idFactBroken     = "rules/fact-broken"
 	idUnusedParam    = "rules/unused-parameter"
-	idNotProven      = "rules/not-proven"
 )
 
 // Finding is one fault in a rule file. Line and column count from 1, in characters; both are 0 when the fault is the

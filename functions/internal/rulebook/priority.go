@@ -83,6 +83,7 @@ func loadPriority(files fs.FS, v *vocabulary, out *collector) (*priority, []byte
 	p.readShare(s, top.need("value_proxy"))
 	p.readActions(s, top.need("actions"))
 	if out.findings.Errors() == 0 {
+		p.prove(v)
 		p.warnOfUnused()
 	}
 	return p, data
