@@ -66,24 +66,24 @@ func packed(t *testing.T, content string) string {
 }
 
 // tableOf is shop_orders as lines of text.
-func tableOf(t *testing.T, db *sql.DB) []string {
-	t.Helper()
-	rows, err := db.QueryContext(t.Context(), `SELECT concat_ws('|', order_id, customer_id, order_date::VARCHAR,
+func tableOf(tb testing.TB, db *sql.DB) []string {
+	tb.Helper()
+	rows, err := db.QueryContext(tb.Context(), `SELECT concat_ws('|', order_id, customer_id, order_date::VARCHAR,
 		order_amount::VARCHAR, coalesce(country, 'NULL')) FROM shop_orders ORDER BY rowid`)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer rows.Close()
 	var lines []string
 	for rows.Next() {
 		var line string
 		if err := rows.Scan(&line); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		lines = append(lines, line)
 	}
 	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return lines
 }

@@ -225,7 +225,7 @@ func (r *Receiver) work(id string, body []byte) (Receipt, *refusal) {
 	}
 	c := &claim{Entry: Entry{ID: id, Attempts: 1, Receipt: Receipt{Receipt: receiptExpired, RunID: p.RunID}}, body: sum}
 	r.claims[id], r.order = c, append(r.order, c)
-	if !p.ExpiresAt.IsZero() && now.After(p.ExpiresAt) {
+	if !p.ExpiresAt.IsZero() && !now.Before(p.ExpiresAt) {
 		r.printer.print(fmt.Sprintf("%s %s (%s) expired at %s: dropped, nothing is posted",
 			p.Severity, p.Date, id, p.ExpiresAt.Format(time.RFC3339)))
 		return c.Receipt, nil

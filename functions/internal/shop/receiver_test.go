@@ -339,7 +339,7 @@ func TestReceiverWorksOnAnIDOnceWhenAllComeTogether(t *testing.T) {
 func TestReceiverDropsWhatIsExpired(t *testing.T) {
 	t.Parallel()
 	h := newHook(t)
-	old := strings.Replace(warningPayload, `"expires_at":"2026-01-13T08:00:00Z"`, `"expires_at":"2026-01-12T07:59:59Z"`, 1)
+	old := strings.Replace(warningPayload, `"expires_at":"2026-01-13T08:00:00Z"`, `"expires_at":"2026-01-12T08:00:00.123456Z"`, 1)
 	for range 2 {
 		status, body, _ := send(t, signedRequest(t, h.url, hookSecret, hookID, old, hookTime))
 		if want := `{"receipt":"expired","run_id":"run-1"}`; status != http.StatusOK || body != want {
