@@ -48,7 +48,7 @@ func (w *Warehouse) ReplaceQueue(ctx context.Context, date functions.Date, rows 
 		return 0, fault(doing, err)
 	}
 	defer conn.Close() //nolint:errcheck // it only goes back to the pool
-	// With a context that can end, database/sql would roll back behind our back, and the appender would go on outside
+	// With a context that can end, database/sql would roll back behind our back, and the appender could go on outside
 	// of any transaction. The context is watched at each step instead.
 	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {

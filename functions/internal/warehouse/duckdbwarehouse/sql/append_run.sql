@@ -1,5 +1,5 @@
 -- One row of the log, unless the run already has a row with that status ($20): an attempt whose answer was lost may be
--- repeated. No text is NULL, no time of writing is the time of the statement.
+-- repeated. An empty text is NULL; without a time of writing the row gets that of the statement.
 INSERT INTO ops_runs_log (
   run_id, run_timestamp, alert_date, severity, alert_flag, current_value, baseline_value,
   delta_relative_pct, sample_size, p1_count, p2_count, p3_count, total_exported, slack_posted,
