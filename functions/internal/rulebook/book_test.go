@@ -20,28 +20,28 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // shipped loads the rules as shipped.
-func shipped(t testing.TB) *rulebook.Book {
-	t.Helper()
+func shipped(tb testing.TB) *rulebook.Book {
+	tb.Helper()
 	book, err := rulebook.Load(rules.FS)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return book
 }
 
 // shippedWith is the shipped rules with one text replaced in one file, which must be there.
-func shippedWith(t testing.TB, name, old, replacement string) fs.FS {
-	t.Helper()
+func shippedWith(tb testing.TB, name, old, replacement string) fs.FS {
+	tb.Helper()
 	files := fstest.MapFS{}
 	for _, file := range []string{"fields.yaml", "priority.yaml", "playbooks.yaml", "rollout.yaml", "priority_test.yaml"} {
 		data, err := fs.ReadFile(rules.FS, file)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		text := string(data)
 		if file == name {
 			if !strings.Contains(text, old) {
-				t.Fatalf("%s does not hold %q", name, old)
+				tb.Fatalf("%s does not hold %q", name, old)
 			}
 			text = strings.Replace(text, old, replacement, 1)
 		}
@@ -50,11 +50,11 @@ func shippedWith(t testing.TB, name, old, replacement string) fs.FS {
 	return files
 }
 
-func money(t testing.TB, text string) functions.Money {
-	t.Helper()
+func money(tb testing.TB, text string) functions.Money {
+	tb.Helper()
 	m, err := functions.ParseMoney(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }

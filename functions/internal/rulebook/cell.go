@@ -334,10 +334,10 @@ func (s *scope) badCell(f *field, v value, parts []part, message string) {
 // cellHint says what may stand in a cell of the field.
 func (s *scope) cellHint(f *field) string {
 	var forms string
-	switch {
-	case f.kind == kindChoice:
+	switch f.kind {
+	case kindChoice:
 		forms = "valid: " + strings.Join(f.values, ", ") + "; several: [" + strings.Join(f.values[:min(2, len(f.values))], ", ") + "]; all but one: not X"
-	case f.kind == kindYesNo:
+	case kindYesNo:
 		forms = "valid: yes, no"
 	default:
 		forms = "forms: 5, over 5, at least 5, below 5, up to 5, 5..10; a parameter may stand for the number"

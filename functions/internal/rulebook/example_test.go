@@ -55,7 +55,7 @@ func ExampleCheck() {
 		data, _ := rules.FS.ReadFile(name)
 		files[name] = &fstest.MapFile{Data: data}
 	}
-	files["rollout.yaml"] = &fstest.MapFile{Data: []byte(`phase: shaddow
+	files["rollout.yaml"] = &fstest.MapFile{Data: []byte(`phase: shadwo
 phases:
   shadow:     {acts_on: [WARNING, CRITICAL], sends: no}
   pilot:      {acts_on: [WARNING], sends: no}
@@ -65,8 +65,8 @@ phases:
 	_, findings := rulebook.Check(files)
 	fmt.Print(findings.Under("rules"))
 	// Output:
-	// rules/rollout.yaml:1:8: unknown phase "shaddow" (rules/unknown-value)
-	//     1 | phase: shaddow
+	// rules/rollout.yaml:1:8: unknown phase "shadwo" (rules/unknown-value)
+	//     1 | phase: shadwo
 	//       |        ^^^^^^^
 	//    hint: did you mean shadow? valid: shadow, pilot, production, disabled
 }

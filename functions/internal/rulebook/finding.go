@@ -132,7 +132,7 @@ func cells(r rune) int {
 }
 
 // Findings are the faults of a set of rule files, in the order of files and places.
-type Findings []Finding
+type Findings []Finding //nolint:errname // most of the time it is a list to show, and an error only on its way out of Load
 
 // Error lists the findings.
 func (f Findings) Error() string {

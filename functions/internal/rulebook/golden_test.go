@@ -42,35 +42,35 @@ func TestFaultsAndTheirMessages(t *testing.T) {
 }
 
 // findingsOf checks the shipped rules with one file replaced, or runs its examples.
-func findingsOf(t testing.TB, name string, data []byte) rulebook.Findings {
-	t.Helper()
-	files := shippedBeside(t, name, data)
+func findingsOf(tb testing.TB, name string, data []byte) rulebook.Findings {
+	tb.Helper()
+	files := shippedBeside(tb, name, data)
 	book, findings := rulebook.Check(files)
 	if !strings.HasSuffix(name, "_test.yaml") {
 		if (book == nil) != (findings.Errors() > 0) {
-			t.Errorf("book %v with %d errors", book != nil, findings.Errors())
+			tb.Errorf("book %v with %d errors", book != nil, findings.Errors())
 		}
 		return findings
 	}
 	_, err := rulebook.Test(book, files)
 	if err != nil && !errors.As(err, &findings) {
-		t.Fatalf("the error is not Findings: %v", err)
+		tb.Fatalf("the error is not Findings: %v", err)
 	}
 	return findings
 }
 
 // shippedBeside is the shipped rules with one file replaced.
-func shippedBeside(t testing.TB, name string, data []byte) fstest.MapFS {
-	t.Helper()
+func shippedBeside(tb testing.TB, name string, data []byte) fstest.MapFS {
+	tb.Helper()
 	files := fstest.MapFS{}
 	entries, err := fs.ReadDir(rules.FS, ".")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, entry := range entries {
 		shipped, err := fs.ReadFile(rules.FS, entry.Name())
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		files[entry.Name()] = &fstest.MapFile{Data: shipped}
 	}
@@ -78,19 +78,19 @@ func shippedBeside(t testing.TB, name string, data []byte) fstest.MapFS {
 	return files
 }
 
-func compareGolden(t testing.TB, path, got string) {
-	t.Helper()
+func compareGolden(tb testing.TB, path, got string) {
+	tb.Helper()
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	want, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatalf("%v; run the test with -update to write it", err)
+		tb.Fatalf("%v; run the test with -update to write it", err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+		tb.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -146,20 +146,20 @@ func TestManyFindingsAreCut(t *testing.T) {
 	}
 }
 
-func readFile(t testing.TB, path string) []byte {
-	t.Helper()
+func readFile(tb testing.TB, path string) []byte {
+	tb.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return data
 }
 
-func rulesFile(t testing.TB, name string) *fstest.MapFile {
-	t.Helper()
+func rulesFile(tb testing.TB, name string) *fstest.MapFile {
+	tb.Helper()
 	data, err := fs.ReadFile(rules.FS, name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &fstest.MapFile{Data: data}
 }

@@ -17,8 +17,6 @@ func (i interval) isBounded() bool {
 	return !math.IsInf(i.low, 0) && !math.IsInf(i.high, 0) && !math.IsNaN(i.low) && !math.IsNaN(i.high)
 }
 
-func (i interval) holds(number float64) bool { return i.low <= number && number <= i.high }
-
 // with is the smallest range that holds both.
 func (i interval) with(other interval) interval {
 	return interval{math.Min(i.low, other.low), math.Max(i.high, other.high)}

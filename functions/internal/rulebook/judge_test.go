@@ -14,14 +14,14 @@ import (
 )
 
 // judged gives the shipped rules' verdict on one customer.
-func judged(t testing.TB, book *rulebook.Book, c *retention.Customer) rulebook.Verdict {
-	t.Helper()
+func judged(tb testing.TB, book *rulebook.Book, c *retention.Customer) rulebook.Verdict {
+	tb.Helper()
 	if faults := book.Vet(c); faults != nil {
-		t.Fatalf("the customer has faults: %v", faults)
+		tb.Fatalf("the customer has faults: %v", faults)
 	}
-	verdict, err := book.NewJudge(money(t, "625")).Judge(c)
+	verdict, err := book.NewJudge(money(tb, "625")).Judge(c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return verdict
 }

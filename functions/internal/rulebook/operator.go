@@ -208,10 +208,10 @@ func (c *check) call(node ast.Node, name string, arguments []ast.Node, k known) 
 		return sense{}
 	}
 	wanted, exact := map[string]int{"min": 2, "max": 2, "safe_div": 3}[name], true
-	switch {
-	case wanted == 0:
+	switch wanted {
+	case 0:
 		wanted = 1
-	case wanted == 2:
+	case 2:
 		exact = false
 	}
 	if len(arguments) < wanted || exact && len(arguments) > wanted {

@@ -33,12 +33,12 @@ type representative struct {
 // divide makes the representatives, once all cuts are known.
 func (d *domain) divide() {
 	f := d.field
-	switch {
-	case f.kind == kindChoice:
+	switch f.kind {
+	case kindChoice:
 		for _, value := range f.values {
 			d.pieces = append(d.pieces, representative{text: value})
 		}
-	case f.kind == kindYesNo:
+	case kindYesNo:
 		d.pieces = []representative{{yes: true}, {yes: false}}
 	default:
 		numbers := []float64{f.low, f.high}

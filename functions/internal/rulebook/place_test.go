@@ -46,8 +46,8 @@ func TestPlacesInEveryStyleOfText(t *testing.T) {
 			text := strings.Replace(minimal, "    when: WHEN", when, 1)
 			wantLine, wantColumn := 0, 0
 			for i, line := range strings.Split(text, "\n") {
-				if at := strings.Index(line, "HIHG"); at >= 0 {
-					wantLine, wantColumn = i+1, len([]rune(line[:at]))+1
+				if before, _, found := strings.Cut(line, "HIHG"); found {
+					wantLine, wantColumn = i+1, len([]rune(before))+1
 				}
 			}
 			findings := findingsOf(t, "priority.yaml", []byte(text))

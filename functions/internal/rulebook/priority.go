@@ -7,9 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/retentionops/retentionops/functions"
 	"github.com/shopspring/decimal"
 	"gopkg.in/yaml.v3"
+
+	"github.com/retentionops/retentionops/functions"
 )
 
 // The most that a file may hold of each.
@@ -73,7 +74,7 @@ func loadPriority(files fs.FS, v *vocabulary, out *collector) (*priority, []byte
 	p := &priority{parameters: map[string]*parameter{}, actions: map[functions.Tier][]action{}}
 	s := &scope{vocabulary: v, parameters: p.parameters}
 	if parameters, has := top.maybe("parameters"); has {
-		p.readParameters(s, parameters)
+		p.readParameters(parameters)
 	}
 	p.readRules(s, top.need("tiers"))
 	if mentions, has := top.maybe("also_mention"); has {
@@ -121,7 +122,7 @@ var reservedWords = []string{
 	"true", "false", "nil", "let", "if", "else", "matches", "contains",
 }
 
-func (p *priority) readParameters(s *scope, list value) {
+func (p *priority) readParameters(list value) {
 	m := list.names("parameter")
 	for i, name := range m.order {
 		label, content := m.labels[name], m.keys[name]

@@ -1,6 +1,7 @@
 package rulebook_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -71,9 +72,7 @@ func FuzzCheck(f *testing.F) {
 			name = "priority.yaml"
 		}
 		files := fstest.MapFS{}
-		for shipped, file := range shippedBeside(t, name, data) {
-			files[shipped] = file
-		}
+		maps.Copy(files, shippedBeside(t, name, data))
 		book, findings := rulebook.Check(files)
 		if (book == nil) != (findings.Errors() > 0) {
 			t.Fatalf("book %v with findings:\n%s", book != nil, findings)

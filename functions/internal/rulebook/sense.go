@@ -183,10 +183,10 @@ func (c *check) name(node *ast.Node, n *ast.IdentifierNode, k known) sense {
 		return sense{}
 	}
 	s := sense{field: f, mayBeEmpty: f.mayBeEmpty && !k[f.name]}
-	switch {
-	case f.kind == kindYesNo:
+	switch f.kind {
+	case kindYesNo:
 		s.sort = aTruth
-	case f.kind == kindChoice:
+	case kindChoice:
 		s.sort = aField
 	default:
 		s.sort, s.interval = aNumber, interval{f.low, f.high}

@@ -20,9 +20,12 @@ var (
 	marked  = Fault{"data_quality_issue", "retention_status is " + dataQualityIssue + ": the last order lies after the day of the data"}
 )
 
+// tableCount is how many tables a customer stands in.
+const tableCount = 3
+
 // vetting is what a customer is looked through for, with every fault made once.
 type vetting struct {
-	tables []tableVet
+	tables [tableCount]tableVet
 	fields []fieldVet
 }
 
@@ -36,25 +39,27 @@ type tableVet struct {
 // fieldVet looks at one column.
 type fieldVet struct {
 	*field
+	tableAt                     int // its table among the tables
 	empty, unknown, outOfBounds Fault
 }
 
 func newVetting(v *vocabulary) *vetting {
 	vets := &vetting{}
-	for _, t := range []tableVet{
+	for i, t := range [tableCount]tableVet{
 		{name: tableSnapshot, rows: func(c *retention.Customer) int64 { return c.Rows.Snapshot }},
 		{name: tableChurn, rows: func(c *retention.Customer) int64 { return c.Rows.Churn }},
 		{name: tableBase, rows: func(c *retention.Customer) int64 { return c.Rows.Base }},
 	} {
 		t.missing = Fault{"missing_in_" + t.name, "the customer has no row in " + t.name}
 		t.twice = Fault{"duplicate_in_" + t.name, "the customer has several rows in " + t.name}
-		vets.tables = append(vets.tables, t)
+		vets.tables[i] = t
 	}
 	for _, f := range v.fields {
 		if f.isStatistic() {
 			continue
 		}
 		entry := fieldVet{field: f}
+		entry.tableAt = slices.IndexFunc(vets.tables[:], func(t tableVet) bool { return t.name == f.table })
 		entry.empty = Fault{"empty_" + f.name, f.name + " is empty"}
 		switch {
 		case f.kind == kindChoice:
@@ -79,20 +84,20 @@ func (b *Book) Vet(c *retention.Customer) []Fault {
 		faults = append(faults, emptyID)
 	}
 	vets := b.vocabulary.vets
-	absent := ""
+	var absent [tableCount]bool
 	for i := range vets.tables {
 		t := &vets.tables[i]
 		switch rows := t.rows(c); {
 		case rows < 1:
 			faults = append(faults, t.missing)
-			absent += t.name + " "
+			absent[i] = true
 		case rows > 1:
 			faults = append(faults, t.twice)
 		}
 	}
 	for i := range vets.fields {
 		f := &vets.fields[i]
-		if absent != "" && strings.Contains(absent, f.table) {
+		if absent[f.tableAt] {
 			continue // its columns are empty because the row is missing
 		}
 		if fault := f.vet(c); fault != nil {

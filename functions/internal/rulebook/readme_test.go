@@ -1,0 +1,90 @@
+package rulebook
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/retentionops/retentionops/rules"
+)
+
+const readmePath = "../../../rules/README.md"
+
+// TestReadmeVocabularyIsFresh compares the table in rules/README.md with fields.yaml; -update rewrites it.
+func TestReadmeVocabularyIsFresh(t *testing.T) {
+	t.Parallel()
+	const begin, end = "-update` -->\n", "<!-- end of vocabulary -->"
+	data, err := os.ReadFile(readmePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, foundBegin := strings.Cut(string(data), begin)
+	_, after, foundEnd := strings.Cut(rest, end)
+	if !foundBegin || !foundEnd {
+		t.Fatal("the marks around the vocabulary are gone")
+	}
+	book, err := Load(rules.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := before + begin + vocabularyTable(book.vocabulary) + end + after
+	if flag.Lookup("update").Value.String() == "true" {
+		if err := os.WriteFile(readmePath, []byte(fresh), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(fresh, string(data)); diff != "" {
+		t.Errorf("rules/README.md is not fresh (-want +got):\n%s", diff)
+	}
+}
+
+func vocabularyTable(v *vocabulary) string {
+	var out strings.Builder
+	out.WriteString("| field | holds | from |\n| --- | --- | --- |\n")
+	for _, f := range v.fields {
+		holds := string(f.kind)
+		switch f.kind {
+		case kindChoice:
+			holds = strings.Join(f.values, ", ")
+		case kindYesNo:
+			holds = "yes, no"
+		case kindWhole, kindAmount:
+			holds += fmt.Sprintf(" %s to %s", plainNumber(f.low), plainNumber(f.high))
+		}
+		if f.unit != "" {
+			holds += " " + f.unit
+		}
+		if f.mayBeEmpty {
+			holds += "; may be empty"
+		}
+		from := f.table
+		if f.isStatistic() {
+			from = "median of total_revenue over all customers"
+		}
+		fmt.Fprintf(&out, "| `%s` | %s | %s |\n", f.name, holds, from)
+	}
+	return out.String()
+}
+
+// TestReadmeNamesEveryFault walks the ids of findings.
+func TestReadmeNamesEveryFault(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(readmePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{
+		idFile, idYAML, idUnknownKey, idDuplicateKey, idMissingKey, idUnknownName, idUnknownValue, idDuplicateName, idType,
+		idNotAllowed, idTooLong, idMayBeEmpty, idMayBeNaN, idNoAction, idNoOtherwise, idOutOfBounds, idNeverMatches,
+		idShadowed, idBadPlaceholder, idFactBroken, idUnusedParam,
+	} {
+		if !strings.Contains(string(data), strings.TrimPrefix(id, "rules/")+"`") {
+			t.Errorf("rules/README.md does not tell of %s", id)
+		}
+	}
+}
