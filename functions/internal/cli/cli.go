@@ -151,23 +151,32 @@ func fileURL(parts ...string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(parts...)}).EscapedPath()}).String()
 }
 
-// logger writes log lines to Err. A command that ends at once shows only what went wrong.
+// logger writes log lines to Err. A command that ends at once says itself what a caller is told; it shows only the
+// lines that hold more: those of internal errors.
 func (c *command) logger() *slog.Logger {
-	least := slog.LevelError
+	logger := door.NewLogger(c.Err)
 	if c.verbose {
-		least = slog.LevelInfo
+		return logger
 	}
-	return slog.New(atLeast{door.NewLogger(c.Err).Handler(), least})
+	return slog.New(onlyInternal{logger.Handler()})
 }
 
-type atLeast struct {
-	slog.Handler
-	level slog.Level
-}
+// onlyInternal lets through the lines of internal errors, and those that belong to no request.
+type onlyInternal struct{ slog.Handler }
 
-// Enabled implements slog.Handler.
-func (h atLeast) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= h.level && h.Handler.Enabled(ctx, level)
+// Handle implements slog.Handler.
+func (h onlyInternal) Handle(ctx context.Context, line slog.Record) error {
+	shown := line.Level >= slog.LevelError
+	line.Attrs(func(attr slog.Attr) bool {
+		if attr.Key == "code" {
+			shown = attr.Value.String() == string(functions.Internal)
+		}
+		return attr.Key != "code"
+	})
+	if !shown {
+		return nil
+	}
+	return h.Handler.Handle(ctx, line)
 }
 
 // embedded is the connection to the embedded warehouse, on which the shop writes the input tables.
