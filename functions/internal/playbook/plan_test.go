@@ -1,9 +1,11 @@
 package playbook_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -12,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/destination"
+	"github.com/retentionops/retentionops/functions/internal/destination/filedestination"
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
 )
 
@@ -148,6 +152,52 @@ func TestForecasts(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestSheets(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		sheets bool // configured and writable
+		state  string
+		link   string // what people are sent
+		note   string // in the brief
+	}{
+		{"sheets and files", true, "csv and gsheet", "/sheets/2026-01-12_P1.csv", ""},
+		{"a file stands in for a sheet", false, "csv stood in for gsheet (2 of 2 tiers)", "/exports/2026-01-12_P1.csv", "the CSV file stands in for it"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			hook := newHook(t, says(200, receipt))
+			h := newHouse(t, functions.PhaseProduction, hook.address())
+			h.Target = functions.TargetBoth
+			h.Exporter.CSV = directory(t, "exports")
+			if test.sheets { // any destination can stand where the spreadsheet is
+				h.Exporter.Sheets = directory(t, "sheets")
+			}
+			out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			row := h.rows(t)[0]
+			if row.ExportState != test.state || out.Artifacts.GSheetsUploaded != test.sheets || !strings.HasSuffix(row.ExportP1Link, test.link) {
+				t.Errorf("export_state %q, uploaded %t, link %s", row.ExportState, out.Artifacts.GSheetsUploaded, row.ExportP1Link)
+			}
+			if body := hook.requests()[0].body; !strings.Contains(body, test.note) {
+				t.Errorf("the brief does not say %q: %s", test.note, body)
+			}
+		})
+	}
+}
+
+// directory opens a directory of that name as a destination.
+func directory(t *testing.T, name string) func(context.Context) (destination.Destination, error) {
+	t.Helper()
+	to, err := filedestination.Open(&url.URL{Scheme: "file", Path: t.TempDir() + "/" + name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(context.Context) (destination.Destination, error) { return to, nil }
 }
 
 func TestAnOverridePassesAndIsLogged(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,8 +38,14 @@ type request struct {
 // hook is a receiver that answers by a script, one handler an attempt; the last one answers the rest.
 type hook struct {
 	*httptest.Server
-	mu       sync.Mutex
-	requests []request
+	mu   sync.Mutex
+	seen []request
+}
+
+func (h *hook) requests() []request {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.seen
 }
 
 func newHook(t *testing.T, script ...http.HandlerFunc) *hook {
@@ -47,8 +54,8 @@ func newHook(t *testing.T, script ...http.HandlerFunc) *hook {
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		h.mu.Lock()
-		h.requests = append(h.requests, request{r.Header.Clone(), string(body)})
-		answer := script[min(len(h.requests), len(script))-1]
+		h.seen = append(h.seen, request{r.Header.Clone(), string(body)})
+		answer := script[min(len(h.seen), len(script))-1]
 		h.mu.Unlock()
 		answer(w, r)
 	}))
@@ -153,8 +160,8 @@ func TestRetries(t *testing.T) {
 			if diff := cmp.Diff(test.pauses, *pauses); diff != "" {
 				t.Errorf("pauses (-want +got):\n%s", diff)
 			}
-			if len(hook.requests) != test.attempts || len(begun) != test.attempts {
-				t.Errorf("the hook saw %d requests and %d were announced, want %d", len(hook.requests), len(begun), test.attempts)
+			if len(hook.requests()) != test.attempts || len(begun) != test.attempts {
+				t.Errorf("the hook saw %d requests and %d were announced, want %d", len(hook.requests()), len(begun), test.attempts)
 			}
 		})
 	}
@@ -167,7 +174,7 @@ func TestEveryAttemptIsTheSameMessage(t *testing.T) {
 	body := `{"date":"2026-01-12","severity":"WARNING"}`
 	s.send(t.Context(), testID, testRunID, []byte(body), func(int) {})
 	times := map[string]bool{}
-	for i, got := range hook.requests {
+	for i, got := range hook.requests() {
 		if got.body != body || got.header.Get("webhook-id") != testID || got.header.Get("x-make-apikey") != testAPIKey ||
 			got.header.Get("Content-Type") != "application/json" {
 			t.Errorf("attempt %d: body %s, headers %v", i+1, got.body, got.header)
@@ -240,8 +247,8 @@ func TestARedirectIsNeverFollowed(t *testing.T) {
 	hook := newHook(t, says(307, "", "Location", other.URL))
 	s, _ := newSender(t, hook.URL)
 	got := s.send(t.Context(), testID, testRunID, []byte(`{}`), func(int) {})
-	if got.state != functions.DeliveryRefused || len(hook.requests) != 1 || len(other.requests) != 0 {
-		t.Errorf("got %s; the hook saw %d requests, the other host %d", got.state, len(hook.requests), len(other.requests))
+	if got.state != functions.DeliveryRefused || len(hook.requests()) != 1 || len(other.requests()) != 0 {
+		t.Errorf("got %s; the hook saw %d requests, the other host %d", got.state, len(hook.requests()), len(other.requests()))
 	}
 }
 
@@ -293,4 +300,20 @@ func TestNoAnswerTellsNoSecret(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestThePauseWatchesTheContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if err := pauseFor(t.Context(), retryPause); err != nil || time.Since(began) != retryPause {
+			t.Errorf("got %v after %s, want nil after %s", err, time.Since(began), retryPause)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began = time.Now()
+		if err := pauseFor(ctx, retryPause); err == nil || time.Since(began) != time.Second {
+			t.Errorf("got %v after %s, want an error after 1s", err, time.Since(began))
+		}
+	})
 }
