@@ -77,10 +77,19 @@ func (d *desk) runner(ctx context.Context) (*playbook.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	config, err := d.env.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	target := functions.TargetCSV
+	if config.Sheets != "" {
+		target = functions.TargetBoth // the file stands in when the sheet fails (§14)
+	}
 	return &playbook.Runner{
 		Alert: day.Decider, Customers: day.Warehouse, Book: day.Book, Templates: templates,
 		Builder:  &priority.Builder{Queues: day.Warehouse, Archive: papers, Now: d.env.Now, KeepDays: day.KeepDays},
 		Exporter: &audience.Exporter{Warehouse: day.Warehouse, CSV: d.env.Exports, Sheets: d.env.Sheets, Settings: csv, Logger: d.env.Logger()},
+		Target:   target,
 		Log:      log, Archive: papers, Client: d.client, Config: webhook, Logger: d.env.Logger(), Now: d.env.Now, NewID: d.env.NewID,
 	}, nil
 }
