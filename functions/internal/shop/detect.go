@@ -186,8 +186,7 @@ func (r *DetectReport) readFindings(ctx context.Context, tx *sql.Tx) error {
 // overtaken turns the engine's two ways of saying that another transaction wrote the same rows first into one answer.
 // They have no type that could be named without linking the engine.
 func overtaken(err error) error {
-	var coded *functions.Error
-	if errors.As(err, &coded) {
+	if _, told := errors.AsType[*functions.Error](err); told {
 		return err
 	}
 	for _, sign := range []string{"TransactionContext Error", "Constraint Error: Duplicate key"} {

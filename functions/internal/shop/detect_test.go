@@ -20,16 +20,16 @@ import (
 )
 
 // shopOf is a shop with these orders, each "customer date amount".
-func shopOf(t testing.TB, orders ...string) *sql.DB {
-	t.Helper()
+func shopOf(tb testing.TB, orders ...string) *sql.DB {
+	tb.Helper()
 	var file strings.Builder
 	file.WriteString(orderHeader)
 	for i, order := range orders {
 		fmt.Fprintf(&file, "o%d,%s,Here\n", i, strings.ReplaceAll(order, " ", ","))
 	}
-	db := emptyShop(t)
-	if _, err := shop.Import(t.Context(), db, writeFile(t, "orders.csv", file.String())); err != nil {
-		t.Fatal(err)
+	db := emptyShop(tb)
+	if _, err := shop.Import(tb.Context(), db, writeFile(tb, "orders.csv", file.String())); err != nil {
+		tb.Fatal(err)
 	}
 	return db
 }
@@ -43,26 +43,26 @@ func manyOn(date string, first, customers int) []string {
 	return orders
 }
 
-func detect(t testing.TB, db *sql.DB, date functions.Date) shop.DetectReport {
-	t.Helper()
-	report, err := shop.Detect(t.Context(), db, date)
+func detect(tb testing.TB, db *sql.DB, date functions.Date) shop.DetectReport {
+	tb.Helper()
+	report, err := shop.Detect(tb.Context(), db, date)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return report
 }
 
 // rowsOf is what a query answers, a line a row.
-func rowsOf(t testing.TB, db *sql.DB, query string) []string {
-	t.Helper()
-	rows, err := db.QueryContext(t.Context(), "SELECT COLUMNS(*)::VARCHAR FROM ("+query+")")
+func rowsOf(tb testing.TB, db *sql.DB, query string) []string {
+	tb.Helper()
+	rows, err := db.QueryContext(tb.Context(), "SELECT COLUMNS(*)::VARCHAR FROM ("+query+")")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer rows.Close()
 	columns, err := rows.Columns()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var lines []string
 	for rows.Next() {
@@ -71,7 +71,7 @@ func rowsOf(t testing.TB, db *sql.DB, query string) []string {
 			places[i] = &values[i]
 		}
 		if err := rows.Scan(places...); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		var words []string
 		for _, value := range values {
@@ -83,34 +83,34 @@ func rowsOf(t testing.TB, db *sql.DB, query string) []string {
 		lines = append(lines, strings.Join(words, "|"))
 	}
 	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return lines
 }
 
 // detected are all rows of all tables of the detection.
-func detected(t testing.TB, db *sql.DB) map[string][]string {
-	t.Helper()
+func detected(tb testing.TB, db *sql.DB) map[string][]string {
+	tb.Helper()
 	tables := map[string][]string{}
 	for _, table := range []string{
 		"base_customers", "retention_snapshot", "churn_detection", "cohort_retention_evolution", "alert_logic",
 	} {
-		tables[table] = rowsOf(t, db, "FROM "+table+" ORDER BY ALL")
+		tables[table] = rowsOf(tb, db, "FROM "+table+" ORDER BY ALL")
 	}
 	return tables
 }
 
 // tiersOf counts P1, P2, P3 by the conditions of §7.1 in plain SQL, apart from the rules.
-func tiersOf(t testing.TB, db *sql.DB) [3]int64 {
-	t.Helper()
+func tiersOf(tb testing.TB, db *sql.DB) [3]int64 {
+	tb.Helper()
 	var tiers [3]int64
-	err := db.QueryRowContext(t.Context(), `SELECT
+	err := db.QueryRowContext(tb.Context(), `SELECT
 		count(*) FILTER (WHERE retention_status = 'ACTIVE' AND churn_risk_level = 'HIGH'),
 		count(*) FILTER (WHERE retention_status = 'AT_RISK' AND churn_risk_level IN ('HIGH', 'MEDIUM')),
 		count(*) FILTER (WHERE retention_status = 'INACTIVE' AND churn_risk_level = 'HIGH' AND days_since_last_order <= 180)
 		FROM retention_snapshot JOIN churn_detection USING (customer_id)`).Scan(&tiers[0], &tiers[1], &tiers[2])
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return tiers
 }
@@ -156,23 +156,27 @@ func TestDetectOnTheRealOrdersGivesThePublishedFigures(t *testing.T) {
 		{day(2011, 1, 17), figures{
 			statuses(490, 610, 0), risks(127, 407, 566),
 			alertOf(day(2011, 1, 17), functions.Critical, 55.45, 310.21/7, 25.12, 1100),
-			[3]int64{48, 3, 13}, [3]int64{31, 96, 0},
+			[3]int64{48, 3, 13},
+			[3]int64{31, 96, 0},
 		}},
 		{day(2011, 1, 18), figures{
 			statuses(511, 602, 0), risks(126, 426, 561),
 			alertOf(day(2011, 1, 18), functions.Warning, 54.09, 325.30/7, 16.39, 1113),
-			[3]int64{49, 4, 13}, [3]int64{32, 94, 0},
+			[3]int64{49, 4, 13},
+			[3]int64{32, 94, 0},
 		}},
 		{day(2011, 12, 9), figures{
 			statuses(1667, 1222, 1449), risks(599, 678, 3061),
 			alertOf(day(2011, 12, 9), functions.Info, 28.17, 192.65/7, 2.36, 4338),
-			[3]int64{374, 4, 13}, [3]int64{30, 150, 216},
+			[3]int64{374, 4, 13},
+			[3]int64{30, 150, 216},
 		}},
 	} {
 		report := detect(t, db, tt.date)
 		got := figures{
 			report.Statuses, report.Risks, report.Alert,
-			[3]int64{report.AlertDays, report.Warnings, report.Criticals}, tiersOf(t, db),
+			[3]int64{report.AlertDays, report.Warnings, report.Criticals},
+			tiersOf(t, db),
 		}
 		if diff := cmp.Diff(tt.want, got, nearly); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.date, diff)

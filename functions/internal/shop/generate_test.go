@@ -17,12 +17,12 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/shop"
 )
 
-func generate(t testing.TB, plan shop.Plan) (*sql.DB, shop.GenerateReport) {
-	t.Helper()
-	db := emptyShop(t)
-	report, err := shop.Generate(t.Context(), db, plan)
+func generate(tb testing.TB, plan shop.Plan) (*sql.DB, shop.GenerateReport) {
+	tb.Helper()
+	db := emptyShop(tb)
+	report, err := shop.Generate(tb.Context(), db, plan)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return db, report
 }
@@ -33,14 +33,14 @@ type story struct {
 	tiers      [][3]int64 // P1, P2, P3 on 12 and 19 January
 }
 
-func storyOf(t testing.TB, db *sql.DB) story {
-	t.Helper()
+func storyOf(tb testing.TB, db *sql.DB) story {
+	tb.Helper()
 	var s story
 	for _, date := range []functions.Date{day(2026, 1, 12), day(2026, 1, 19)} {
-		detect(t, db, date)
-		s.tiers = append(s.tiers, tiersOf(t, db))
+		detect(tb, db, date)
+		s.tiers = append(s.tiers, tiersOf(tb, db))
 	}
-	s.severities = rowsOf(t, db, `SELECT severity FROM alert_logic
+	s.severities = rowsOf(tb, db, `SELECT severity FROM alert_logic
 		WHERE alert_date IN ('2026-01-05', '2026-01-12', '2026-01-19') ORDER BY alert_date`)
 	return s
 }
@@ -117,9 +117,9 @@ func TestGeneratedShopTellsItsStoryForMostSeeds(t *testing.T) {
 }
 
 // checksum is over every order, each as the table holds it.
-func checksum(t testing.TB, db *sql.DB) string {
-	t.Helper()
-	sum := sha256.Sum256([]byte(strings.Join(tableOf(t, db), "\n")))
+func checksum(tb testing.TB, db *sql.DB) string {
+	tb.Helper()
+	sum := sha256.Sum256([]byte(strings.Join(tableOf(tb, db), "\n")))
 	return hex.EncodeToString(sum[:])
 }
 
