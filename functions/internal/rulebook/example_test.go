@@ -67,6 +67,6 @@ phases:
 	// Output:
 	// rules/rollout.yaml:1:8: unknown phase "shadwo" (rules/unknown-value)
 	//     1 | phase: shadwo
-	//       |        ^^^^^^^
+	//       |        ^^^^^^
 	//    hint: did you mean shadow? valid: shadow, pilot, production, disabled
 }

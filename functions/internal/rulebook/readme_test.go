@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -40,6 +41,38 @@ func TestReadmeVocabularyIsFresh(t *testing.T) {
 	}
 	if diff := cmp.Diff(fresh, string(data)); diff != "" {
 		t.Errorf("rules/README.md is not fresh (-want +got):\n%s", diff)
+	}
+}
+
+// TestReadmeStoryIsTrue makes the change that the page tells of and wants the output that it shows.
+func TestReadmeStoryIsTrue(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(readmePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{}
+	for _, name := range []string{fieldsFile, priorityFile, playbooksFile, rolloutFile, "priority_test.yaml"} {
+		data, err := rules.FS.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: []byte(strings.Replace(string(data), "p1_min_revenue: 0", "p1_min_revenue: 500", 1))}
+	}
+	book, err := Load(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := Test(book, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := report.Under("rules").Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	if shown := "   " + strings.ReplaceAll(strings.TrimSpace(out.String()), "\n", "\n   "); !strings.Contains(string(page), shown) {
+		t.Errorf("rules/README.md does not show:\n%s", shown)
 	}
 }
 
