@@ -68,10 +68,10 @@ func (g randomGrammar) row(v *vocabulary) *row {
 	r := &row{}
 	for _, f := range v.fields {
 		value := representative{yes: g.IntN(2) == 0, empty: f.mayBeEmpty && g.IntN(3) == 0}
-		switch {
-		case f.kind == kindChoice:
+		switch f.kind {
+		case kindChoice:
 			value.text = f.values[g.IntN(len(f.values))]
-		case f.kind == kindWhole:
+		case kindWhole:
 			value.number = []float64{f.low, f.high, f.low + float64(g.IntN(100))}[g.IntN(3)]
 		default:
 			value.number = []float64{f.low, f.high, 0.01, 2000, g.Float64() * 5000}[g.IntN(5)]
