@@ -112,6 +112,44 @@ func TestCustomerDataStaysTextInEveryFormat(t *testing.T) {
 	}
 }
 
+func TestEveryPlaceOfATemplateEscapes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, body string }{
+		{"in the text", "{{.Decision}}"},
+		{"in a condition", "{{if .Date}}{{.Decision}}{{end}}"},
+		{"in its other branch", "{{if .RunID}}{{else}}{{.Decision}}{{end}}"},
+		{"in a branch of a branch", "{{if .RunID}}{{else if .Phase}}{{else}}{{.Decision}}{{end}}"},
+		{"with a value", "{{with .Decision}}{{.}}{{end}}"},
+		{"without a value", "{{with .RunID}}{{else}}{{.Decision}}{{end}}"},
+		{"for each", "{{range .Notes}}{{.}}{{end}}"},
+		{"for none", "{{range .Exports}}{{else}}{{.Decision}}{{end}}"},
+		{"in a template of its own", `{{define "x"}}{{.Decision}}{{end}}{{template "x" .}}`},
+		{"in a block", `{{block "x" .Decision}}{{.}}{{end}}`},
+		{"from a variable", "{{$x := .Decision}}{{$x}}"},
+		{"from a pipeline", "{{.Decision | or}}"},
+		{"from a choice", "{{or .RunID .Decision}}"},
+		{"from a list", "{{if .Notes}}{{index .Notes 0}}{{end}}"},
+		{"from a part of a text", "{{slice .Decision 0}}"},
+		{"as a word of plural", "{{plural .Queue .Decision .Decision}}"},
+		{"written into the template as a value", `{{"<b>"}}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			data := brief.Data{Date: "2026-01-12", Decision: "<b>", Notes: []string{"<b>"}}
+			templates := loaded(t, with("x "+test.body))
+			mail := render(t, templates, functions.FormatEmail, data)
+			for format, text := range map[string]string{
+				"slack": render(t, templates, functions.FormatSlack, data).Text, "html": mail.HTML,
+				"markdown": render(t, templates, functions.FormatMarkdown, data).Text,
+			} {
+				if !strings.Contains(text, "&lt;b&gt;") {
+					t.Errorf("%s is %q, want <b> escaped", format, text)
+				}
+			}
+		})
+	}
+}
+
 func TestOnlyTheRulesNotifyPeople(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
