@@ -38,8 +38,11 @@ func TestMain(m *testing.M) {
 // child serves as the framework does, without a shutdown, and tells its parent how far it is, a line each: its
 // address, "called" when a call has begun, "stopped" when the signal is there.
 func child(behaviour string) error {
-	if behaviour == "deaf" || behaviour == "obedient" {
-		door.SetDrainTimes(10*time.Millisecond, 500*time.Millisecond)
+	switch behaviour {
+	case "patient": // without the time for the last bytes, a call that does not count is cut off at once
+		door.SetDrainTimes(time.Minute, time.Minute, 0)
+	case "obedient", "deaf":
+		door.SetDrainTimes(10*time.Millisecond, 500*time.Millisecond, 200*time.Millisecond)
 	}
 	handler := door.Drained(door.Handle(newDoor(local, slog.New(slog.DiscardHandler)), functions.ExportAudience,
 		func(ctx context.Context, in input) (output, error) {
@@ -168,11 +171,18 @@ func inBackground(t *testing.T, url string, header ...string) <-chan outcome {
 // TestDrainLetsAnAnswerArrive stops the process in the middle of a call, which then ends in its own time.
 func TestDrainLetsAnAnswerArrive(t *testing.T) {
 	t.Parallel()
-	for name, header := range map[string][]string{"a document": nil, "a stream": {"Accept", "text/event-stream"}} {
-		t.Run(name, func(t *testing.T) {
+	tests := []struct {
+		name, behaviour string
+		header          []string
+	}{
+		{"a document", "patient", nil},
+		{"a stream", "as deployed", []string{"Accept", "text/event-stream"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, "patient")
-			done := inBackground(t, p.url, header...)
+			p := start(t, test.behaviour)
+			done := inBackground(t, p.url, test.header...)
 			if got := p.line(t); got != "called" {
 				t.Fatalf("got %q", got)
 			}
@@ -189,8 +199,10 @@ func TestDrainLetsAnAnswerArrive(t *testing.T) {
 
 func TestDrainEndsAnIdleProcess(t *testing.T) {
 	t.Parallel()
-	p := start(t, "patient")
-	p.stop(t)
+	p := start(t, "as deployed")
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("the process ended with %v, want 0", err)
 	}

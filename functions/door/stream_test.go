@@ -100,9 +100,10 @@ func TestEventsComeAtOnce(t *testing.T) {
 		functions.Report(ctx, functions.Progress{Stage: "first"})
 		select {
 		case <-seen:
+			return echo(ctx, in)
 		case <-ctx.Done():
+			return output{}, ctx.Err()
 		}
-		return echo(ctx, in)
 	})
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(p1))
 	if err != nil {
