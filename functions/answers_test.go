@@ -84,6 +84,16 @@ var ioTypes = []struct {
 			},
 		},
 	}},
+	{functions.ReadRecord, functions.ReadRecordInput{}, functions.ReadRecordOutput{}, functions.ReadRecordOutput{
+		Record: functions.RecordRuns, Runs: []functions.Run{
+			{
+				RunID: "01J", RunTimestamp: time.Date(2026, 1, 12, 6, 0, 0, 0, time.UTC), AlertDate: &day, Severity: functions.Warning,
+				AlertFlag: new(true), SampleSize: new(int64(49378)), Status: functions.RunSuccess, Phase: functions.PhaseProduction,
+				DeliveryState: functions.DeliveryConfirmed,
+			},
+			{RunID: "01K", Status: functions.RunFailed}, // ended before it knew its day
+		},
+	}},
 }
 
 // TestSampleAnswersKeepTheirSchema encodes an answer with every field filled, and the same with every list emptied.

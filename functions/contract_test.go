@@ -28,6 +28,9 @@ const (
 	listBudget        = 19 * 1024 // of these and the output schemas
 )
 
+// everyTool is the six tools and the functions beside them.
+var everyTool = slices.Concat(functions.Tools, functions.Supporting)
+
 // entry is a tool as a list of tools carries it.
 type entry struct {
 	Name         string             `json:"name"`
@@ -46,7 +49,7 @@ func entryOf(tool *functions.Tool) entry {
 // review; a missing file is a fault and is never written in passing.
 // It runs before the parallel tests, which read the files.
 func TestContractIsTheGoldenOne(t *testing.T) {
-	for _, tool := range functions.Tools {
+	for _, tool := range everyTool {
 		t.Run(tool.Name, func(t *testing.T) {
 			got := canonical(t, struct {
 				entry
@@ -83,7 +86,7 @@ func TestGoldenFilesBelongToTools(t *testing.T) {
 	for _, file := range files {
 		got = append(got, strings.TrimSuffix(filepath.Base(file), ".json"))
 	}
-	for _, tool := range functions.Tools {
+	for _, tool := range everyTool {
 		want = append(want, tool.Name)
 	}
 	slices.Sort(want)
@@ -97,7 +100,7 @@ func TestEveryTool(t *testing.T) {
 	t.Parallel()
 	snakeCase := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 	seen := map[string]bool{}
-	for _, tool := range functions.Tools {
+	for _, tool := range everyTool {
 		if seen[tool.Name] || seen[tool.EntryPoint] {
 			t.Errorf("%s: name or entry point %s is there twice", tool.Name, tool.EntryPoint)
 		}
@@ -127,8 +130,8 @@ func TestEveryTool(t *testing.T) {
 			t.Errorf("%s: it cannot be both read-only and destructive", tool.Name)
 		}
 		found, ok := functions.ToolNamed(tool.Name)
-		if !ok || found != tool {
-			t.Errorf("%s: ToolNamed does not find it", tool.Name)
+		if isTool := slices.Contains(functions.Tools, tool); ok != isTool || isTool && found != tool {
+			t.Errorf("%s: ToolNamed finds %t, want %t", tool.Name, ok, isTool)
 		}
 	}
 	if _, ok := functions.ToolNamed("get_weather"); ok {
@@ -140,7 +143,7 @@ func TestEveryTool(t *testing.T) {
 // and open-world.
 func TestHintsAreStated(t *testing.T) {
 	t.Parallel()
-	for _, tool := range functions.Tools {
+	for _, tool := range everyTool {
 		data, err := os.ReadFile(filepath.Join("testdata", tool.Name+".json"))
 		if err != nil {
 			t.Fatal(err)
@@ -188,7 +191,7 @@ func size(t *testing.T, value any) int {
 // TestSchemasAreStrict walks every schema down to its leaves.
 func TestSchemasAreStrict(t *testing.T) {
 	t.Parallel()
-	for _, tool := range functions.Tools {
+	for _, tool := range everyTool {
 		for side, schema := range map[string]*jsonschema.Schema{"input": tool.InputSchema(), "output": tool.OutputSchema()} {
 			if schema.Type != "object" {
 				t.Errorf("%s %s: the top is %q, want an object", tool.Name, side, schema.Type)
@@ -275,6 +278,8 @@ func TestWordsAreWrittenOut(t *testing.T) {
 		{functions.GenerateBrief, "out.phase", texts(functions.Phases)},
 		{functions.ExportAudience, "in.tier", texts(functions.Tiers)},
 		{functions.ExportAudience, "in.destination", texts(functions.Targets)},
+		{functions.ReadRecord, "in.record", texts(functions.Records)},
+		{functions.ReadRecord, "out.runs[].status", texts(functions.RunStatuses)},
 		{functions.TriggerPlaybook, "out.status", texts(functions.RunStatuses)},
 		{functions.TriggerPlaybook, "out.delivery_state", texts(functions.DeliveryStates)},
 		{functions.TriggerPlaybook, "out.plan.tiers[].tier", texts(functions.Tiers)},
@@ -306,6 +311,7 @@ func TestDefaultsAndBoundsAreWrittenOut(t *testing.T) {
 		{tool: functions.ExportAudience, place: "in.destination", want: `"csv"`},
 		{tool: functions.ExportAudience, place: "in.limit", want: "2000", minimum: 1, most: functions.MaxLimit},
 		{tool: functions.ExportAudience, place: "in.dry_run", want: "false"},
+		{tool: functions.ReadRecord, place: "in.limit", want: "50", minimum: 1, most: functions.MaxRuns},
 		{tool: functions.TriggerPlaybook, place: "in.dry_run", want: "false"},
 		{tool: functions.TriggerPlaybook, place: "in.resend", want: "false"},
 	}

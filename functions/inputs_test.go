@@ -33,6 +33,8 @@ func TestInputsThatAreSound(t *testing.T) {
 		{"the largest audience", functions.ExportAudienceInput{Tier: functions.P3, Destination: functions.TargetBoth, Limit: new(functions.MaxLimit)}, false},
 		{"an audience that is only counted", functions.ExportAudienceInput{Tier: functions.P3, DryRun: true}, true},
 		{"a playbook", functions.TriggerPlaybookInput{Date: "2026-01-12", ExpectDigest: "abc", Resend: true, Override: person}, false},
+		{"the newest runs", functions.ReadRecordInput{Record: functions.RecordRuns, Limit: new(1000)}, false},
+		{"one run", functions.ReadRecordInput{Record: functions.RecordRun, RunID: "01J"}, false},
 		{"a playbook's plan", functions.TriggerPlaybookInput{DryRun: true}, true},
 		{"an override of the longest texts", functions.TriggerPlaybookInput{
 			Override: &functions.Override{By: strings.Repeat("b", 200), Why: strings.Repeat("w", 200)},
@@ -80,6 +82,18 @@ func TestInputsThatAreRefused(t *testing.T) {
 		{"a limit of nought", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(0)}, "limit 0 is out of range", limitHint},
 		{"a limit below nought", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(-1)}, "limit -1 is out of range", limitHint},
 		{"a limit too high", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(100001)}, "limit 100001 is out of range", limitHint},
+		{"no record", functions.ReadRecordInput{}, `record "" is not known`, "valid: runs, run"},
+		{"one run without its id", functions.ReadRecordInput{Record: functions.RecordRun}, "record run needs a run_id", "record runs lists them"},
+		{
+			"an id with the list",
+			functions.ReadRecordInput{Record: functions.RecordRuns, RunID: "01J"},
+			"run_id goes with record run only", "leave run_id out",
+		},
+		{
+			"too many runs",
+			functions.ReadRecordInput{Record: functions.RecordRuns, Limit: new(1001)},
+			"limit 1001 cannot be used", "write 1 to 1000, with record runs only",
+		},
 		{"an override by nobody", functions.BuildPriorityQueueInput{Override: &functions.Override{Why: "x"}}, noOverride, overrideHint},
 		{"an override for nothing", functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: " \t"}}, noOverride, overrideHint},
 		{"an override of a novel", functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: strings.Repeat("w", 201)}}, noOverride, overrideHint},

@@ -9,7 +9,7 @@ type Run struct {
 	RunTimestamp time.Time `json:"run_timestamp"` // begin of the run; the same in both rows
 	AlertDate    *Date     `json:"alert_date"`
 
-	Severity         Severity `json:"severity"`
+	Severity         Severity `json:"severity,omitempty"` // absent when the run ended before the decision
 	AlertFlag        *bool    `json:"alert_flag"`
 	CurrentValue     *float64 `json:"current_value"`
 	BaselineValue    *float64 `json:"baseline_value"`
@@ -34,10 +34,10 @@ type Run struct {
 
 	Stage              string        `json:"stage"` // the last stage reached
 	RulesVersion       string        `json:"rules_version"`
-	Phase              Phase         `json:"phase"`
+	Phase              Phase         `json:"phase,omitempty"`
 	Caller             string        `json:"caller"`
 	IdempotencyKey     string        `json:"idempotency_key"` // date_severity_phase
-	DeliveryState      DeliveryState `json:"delivery_state"`
+	DeliveryState      DeliveryState `json:"delivery_state,omitempty"`
 	WebhookAttempts    int64         `json:"webhook_attempts"`
 	EmailSent          bool          `json:"email_sent"`
 	ExportState        string        `json:"export_state"`        // csv, or what stood in for what

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -73,8 +74,13 @@ func define[In Input, Out any](tool Tool) *Tool {
 
 // inputDefaults are the values that a field left out of an input stands for.
 var inputDefaults = map[string]string{
-	"format": quoted(Formats[0]), "destination": quoted(Targets[0]), "limit": fmt.Sprint(DefaultLimit),
-	"dry_run": "false", "resend": "false",
+	"format": quoted(Formats[0]), "destination": quoted(Targets[0]), "dry_run": "false", "resend": "false",
+}
+
+// limits are what a limit left out stands for, and how high it may be.
+var limits = map[reflect.Type]struct{ usual, most int }{
+	reflect.TypeFor[ExportAudienceInput](): {DefaultLimit, MaxLimit},
+	reflect.TypeFor[ReadRecordInput]():     {DefaultRuns, MaxRuns},
 }
 
 // inputSchemaOf adds to the schema of an input what its type cannot say: defaults, the bounds of limit, and that a
@@ -86,8 +92,10 @@ func inputSchemaOf[In Input]() *jsonschema.Schema {
 			property.Default = json.RawMessage(value)
 		}
 	}
-	if limit, has := schema.Properties["limit"]; has {
-		limit.Minimum, limit.Maximum = new(1.0), new(float64(MaxLimit))
+	if bounds, has := limits[reflect.TypeFor[In]()]; has {
+		limit := schema.Properties["limit"]
+		limit.Default = json.RawMessage(strconv.Itoa(bounds.usual))
+		limit.Minimum, limit.Maximum = new(1.0), new(float64(bounds.most))
 	}
 	for property := range schemasIn(schema) {
 		if property.Type == "string" && property.Enum == nil && property.Pattern == "" {

@@ -28,6 +28,7 @@ var decoders = map[string]func([]byte) (functions.Input, error){
 	"build_priority_queue":    decoder[functions.BuildPriorityQueueInput](functions.BuildPriorityQueue),
 	"generate_brief":          decoder[functions.GenerateBriefInput](functions.GenerateBrief),
 	"export_audience":         decoder[functions.ExportAudienceInput](functions.ExportAudience),
+	"read_record":             decoder[functions.ReadRecordInput](functions.ReadRecord),
 	"trigger_playbook":        decoder[functions.TriggerPlaybookInput](functions.TriggerPlaybook),
 }
 
@@ -62,7 +63,7 @@ func TestDecodeAccepts(t *testing.T) {
 			}
 		})
 	}
-	for _, tool := range functions.Tools {
+	for _, tool := range slices.Concat(functions.Tools, functions.Supporting) {
 		if !seen[tool.Name] {
 			t.Errorf("no input of %s in the table", tool.Name)
 		}
@@ -183,7 +184,7 @@ func TestDecodeKnowsEveryKeyword(t *testing.T) {
 			visit(at+"."+name, property)
 		}
 	}
-	for _, tool := range functions.Tools {
+	for _, tool := range slices.Concat(functions.Tools, functions.Supporting) {
 		visit(tool.Name, tool.InputSchema())
 	}
 }
@@ -205,7 +206,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(row.Tool, []byte(row.Input))
 	}
 	schemas := map[string]*jsonschema.Resolved{}
-	for _, tool := range functions.Tools {
+	for _, tool := range slices.Concat(functions.Tools, functions.Supporting) {
 		resolved, err := tool.InputSchema().Resolve(nil)
 		if err != nil {
 			f.Fatal(err)
