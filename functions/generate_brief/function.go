@@ -26,19 +26,16 @@ func init() {
 
 // Handler serves generate_brief in the given environment.
 func Handler(env *setup.Env) http.Handler {
-	writer := &writer{env: env}
+	writer := writer{env}
 	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.GenerateBrief, writer.write)
 }
 
-// writer writes briefs; it reads the templates once.
-type writer struct {
-	env       *setup.Env
-	templates setup.Lazy[*brief.Templates]
-}
+// writer writes briefs.
+type writer struct{ env *setup.Env }
 
 // write answers the brief of the newest day, written now, or the stored brief of a past day: the customer tables hold
 // the newest day only.
-func (w *writer) write(ctx context.Context, in functions.GenerateBriefInput) (out functions.GenerateBriefOutput, err error) {
+func (w writer) write(ctx context.Context, in functions.GenerateBriefInput) (out functions.GenerateBriefOutput, err error) {
 	if in.Format == "" {
 		in.Format = functions.Formats[0]
 	}
@@ -61,13 +58,7 @@ func (w *writer) write(ctx context.Context, in functions.GenerateBriefInput) (ou
 		}
 		return brief.Stored(ctx, papers, day.Date, in.Format)
 	}
-	templates, err := w.templates.Get(func() (*brief.Templates, error) {
-		files, err := w.env.TemplateFiles(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return brief.Load(files)
-	})
+	templates, err := w.env.Templates(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -79,7 +70,7 @@ func (w *writer) write(ctx context.Context, in functions.GenerateBriefInput) (ou
 }
 
 // gather reads what a brief tells of.
-func (w *writer) gather(ctx context.Context, day setup.Day, decision functions.GetAlertDecisionOutput) (in brief.Input, err error) {
+func (w writer) gather(ctx context.Context, day setup.Day, decision functions.GetAlertDecisionOutput) (in brief.Input, err error) {
 	assessment, err := priority.Assess(ctx, day.Warehouse, day.Book, day.Date)
 	if err != nil {
 		return in, err
@@ -102,7 +93,7 @@ func (w *writer) gather(ctx context.Context, day setup.Day, decision functions.G
 }
 
 // exports links to the audiences of the day that were written already.
-func (w *writer) exports(ctx context.Context, day setup.Day, tiers []functions.TierTotal) (found []functions.TierExports, err error) {
+func (w writer) exports(ctx context.Context, day setup.Day, tiers []functions.TierTotal) (found []functions.TierExports, err error) {
 	config, err := w.env.Config(ctx)
 	if err != nil || config.Exports == "" {
 		return nil, err

@@ -13,7 +13,6 @@ import (
 	"github.com/retentionops/retentionops/functions/door"
 	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive"
 	"github.com/retentionops/retentionops/functions/internal/audience"
-	"github.com/retentionops/retentionops/functions/internal/brief"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
 	"github.com/retentionops/retentionops/functions/internal/priority"
@@ -38,11 +37,10 @@ func Handler(env *setup.Env) http.Handler {
 		})
 }
 
-// desk puts runners together; it keeps what every run uses again.
+// desk puts runners together.
 type desk struct {
-	env       *setup.Env
-	client    *http.Client
-	templates setup.Lazy[*brief.Templates]
+	env    *setup.Env
+	client *http.Client // kept: every run uses its connections again
 }
 
 // runner is the runner of one call. It resolves the day itself.
@@ -55,13 +53,7 @@ func (d *desk) runner(ctx context.Context) (*playbook.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	templates, err := d.templates.Get(func() (*brief.Templates, error) {
-		files, err := d.env.TemplateFiles(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return brief.Load(files)
-	})
+	templates, err := d.env.Templates(ctx)
 	if err != nil {
 		return nil, err
 	}

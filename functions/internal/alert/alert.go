@@ -72,7 +72,8 @@ func (d *Decider) Decide(ctx context.Context, date functions.Date) (functions.Ge
 	}
 	// A division by a baseline of zero may have left an infinity; to a caller that is "no figure".
 	if row.Baseline.Valid && finite(row.Baseline.V) {
-		out.BaselineValue = &row.Baseline.V
+		baseline := math.Round(row.Baseline.V*100) / 100 // the mean as its author publishes it; the delta is of the exact one
+		out.BaselineValue = &baseline
 	}
 	if row.Delta.Valid && finite(row.Delta.V) {
 		out.DeltaRelativePct = &row.Delta.V

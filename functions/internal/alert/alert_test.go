@@ -72,6 +72,10 @@ func TestDecide(t *testing.T) {
 			"25.20 % of 49378 customers are AT_RISK, against 21.40 % over the 7 days before: +17.76 %, WARNING from +15 %",
 		},
 		{
+			"a mean has two digits", "('2026-01-12', 'WARNING', true, 18.43, 15.165714285714285, 21.52, 5821)", "2026-01-12", functions.Warning, true, true,
+			"18.43 % of 5821 customers are AT_RISK, against 15.17 % over the 7 days before: +21.52 %, WARNING from +15 %",
+		},
+		{
 			"a critical alert names its own threshold", critical, "2026-01-19", functions.Critical, true, true,
 			"30.00 % of 50000 customers are AT_RISK, against 22.00 % over the 7 days before: +36.36 %, CRITICAL from +25 %",
 		},
@@ -104,6 +108,9 @@ func TestDecide(t *testing.T) {
 			}
 			if got.Severity != test.severity || got.ActionRequired != test.action || got.BaselineReady != test.ready {
 				t.Errorf("got %+v", got)
+			}
+			if got.BaselineValue != nil && !strings.Contains(test.reason, fmt.Sprintf("%.2f %%", *got.BaselineValue)) {
+				t.Errorf("the baseline is %v", *got.BaselineValue)
 			}
 			if diff := cmp.Diff(test.reason, got.Reason); diff != "" {
 				t.Errorf("reason (-want +got):\n%s", diff)

@@ -3,7 +3,6 @@ package cli
 import (
 	"io/fs"
 	"os"
-	"path"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +27,7 @@ func (c *command) rulesCommand() *cobra.Command {
 					return err
 				}
 				book, findings := rulebook.Check(files)
-				return c.showFindings(name, book, findings)
+				return c.showFindings(name, versionOf(book), findings)
 			},
 		},
 		&cobra.Command{
@@ -45,7 +44,7 @@ func (c *command) rulesCommand() *cobra.Command {
 				}
 				book, findings := rulebook.Check(files)
 				if book == nil {
-					return c.showFindings(name, book, findings)
+					return c.showFindings(name, "", findings)
 				}
 				return c.showExamples(name, book, files)
 			},
@@ -54,29 +53,38 @@ func (c *command) rulesCommand() *cobra.Command {
 	return cmd
 }
 
-// ruleFiles are the files to look at and the folder's name as a person would type it; the name is "rules" for those
-// built in, where they stand in the repository.
-func (c *command) ruleFiles(args []string) (name string, files fs.FS, err error) {
-	folder := c.rules
-	if len(args) > 0 {
-		folder = args[0]
+func versionOf(book *rulebook.Book) string {
+	if book == nil {
+		return ""
 	}
-	if folder == "" {
-		folder, _ = c.Lookuper.Lookup("RETENTIONOPS_RULES")
-	}
-	if folder == "" {
-		if _, missing := os.Stat("rules/priority.yaml"); missing != nil {
-			return "rules", rules.FS, nil //nolint:nilerr // a folder that is not there is no fault: the rules are built in
-		}
-		folder = "rules"
-	}
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return "", nil, functions.Errorf(functions.InvalidArgument, "%q is not a folder", folder).WithHint("name the folder that holds priority.yaml")
-	}
-	return folder, os.DirFS(folder), nil
+	return book.Version()
 }
 
-// checked is the answer of rules check to a program.
+// ruleFiles are the rule files to look at.
+func (c *command) ruleFiles(args []string) (name string, files fs.FS, err error) {
+	return c.folder(append(args, c.rules), "RETENTIONOPS_RULES", "rules", rules.FS)
+}
+
+// folder is the folder to look at and its name as a person would type it: the first that is named, else that of the
+// variable, else the usual one where it stands, else what is built in, under the usual name.
+func (c *command) folder(named []string, variable, usual string, builtIn fs.FS) (name string, files fs.FS, err error) {
+	setting, _ := c.Lookuper.Lookup(variable)
+	for _, name := range append(named, setting) {
+		if name == "" {
+			continue
+		}
+		if info, err := os.Stat(name); err != nil || !info.IsDir() {
+			return "", nil, functions.Errorf(functions.InvalidArgument, "%q is not a folder", name).WithHint("name a folder like " + usual)
+		}
+		return name, os.DirFS(name), nil
+	}
+	if info, missing := os.Stat(usual); missing == nil && info.IsDir() {
+		return usual, os.DirFS(usual), nil
+	}
+	return usual, builtIn, nil
+}
+
+// checked is the answer of a check to a program.
 type checked struct {
 	Folder       string            `json:"folder"`
 	RulesVersion string            `json:"rules_version,omitempty"`
@@ -85,8 +93,9 @@ type checked struct {
 	Findings     rulebook.Findings `json:"findings"`
 }
 
-func (c *command) showFindings(name string, book *rulebook.Book, findings rulebook.Findings) error {
-	result := checked{Folder: name, Findings: findings.Under(name)}
+// showFindings shows what a check of files found; its error is the exit.
+func (c *command) showFindings(name, version string, findings rulebook.Findings) error {
+	result := checked{Folder: name, RulesVersion: version, Findings: findings.Under(name)}
 	if result.Findings == nil {
 		result.Findings = rulebook.Findings{}
 	}
@@ -97,9 +106,6 @@ func (c *command) showFindings(name string, book *rulebook.Book, findings rulebo
 		case rulebook.SeverityWarning:
 			result.Warnings++
 		}
-	}
-	if book != nil {
-		result.RulesVersion = book.Version()
 	}
 	if c.json {
 		if err := c.printJSON(result); err != nil {
@@ -127,14 +133,12 @@ func (c *command) showFindings(name string, book *rulebook.Book, findings rulebo
 func (c *command) showExamples(name string, book *rulebook.Book, files fs.FS) error {
 	report, err := rulebook.Test(book, files)
 	if faults, ok := err.(rulebook.Findings); ok { //nolint:errorlint // Test promises the findings themselves
-		return c.showFindings(name, book, faults)
+		return c.showFindings(name, "", faults)
 	}
 	if err != nil {
 		return err
 	}
-	for i := range report.Results {
-		report.Results[i].File = path.Join(name, report.Results[i].File)
-	}
+	report = report.Under(name)
 	if c.json {
 		err = c.printJSON(report)
 	} else {

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	brieftemplates "github.com/retentionops/retentionops/brief_templates"
 	"github.com/retentionops/retentionops/functions/internal/cli"
 	_ "github.com/retentionops/retentionops/functions/internal/warehouse/duckdbwarehouse"
 	"github.com/retentionops/retentionops/rules"
@@ -40,7 +42,7 @@ func TestStories(t *testing.T) {
 			_, missing := os.Stat(realOrders())
 			return condition == "orders" && missing == nil, nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"edit": edit, "rulebook": rulebook},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"edit": edit, "rulebook": lay(rules.FS), "templates": lay(brieftemplates.FS)},
 	})
 }
 
@@ -65,12 +67,14 @@ func settled(text string) string {
 	return text
 }
 
-// rulebook FOLDER: lays the rule files as shipped into a folder.
-func rulebook(script *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 1 {
-		script.Fatalf("usage: rulebook FOLDER")
+// lay is a command of the stories, with a folder: lays files as shipped into it.
+func lay(files fs.FS) func(*testscript.TestScript, bool, []string) {
+	return func(script *testscript.TestScript, _ bool, args []string) {
+		if len(args) != 1 {
+			script.Fatalf("name a folder")
+		}
+		script.Check(os.CopyFS(script.MkAbs(args[0]), files))
 	}
-	script.Check(os.CopyFS(script.MkAbs(args[0]), rules.FS))
 }
 
 // edit FILE OLD NEW: replaces a text that must be there.

@@ -22,6 +22,7 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/alert"
 	"github.com/retentionops/retentionops/functions/internal/archive"
+	"github.com/retentionops/retentionops/functions/internal/brief"
 	"github.com/retentionops/retentionops/functions/internal/destination"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
 	"github.com/retentionops/retentionops/functions/internal/runlog"
@@ -59,6 +60,7 @@ type Env struct {
 	exports   Lazy[destination.Destination]
 	sheets    Lazy[destination.Destination]
 	book      Lazy[*rulebook.Book]
+	templates Lazy[*brief.Templates]
 }
 
 // New makes an environment; nothing is read or opened yet.
@@ -238,13 +240,25 @@ func (e *Env) Log(ctx context.Context) (*runlog.Log, error) {
 	}, nil
 }
 
-// TemplateFiles are the brief templates: built in, or the folder that RETENTIONOPS_TEMPLATES names.
-func (e *Env) TemplateFiles(ctx context.Context) (fs.FS, error) {
-	config, err := e.Config(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return folder(config.Templates, brieftemplates.FS, "RETENTIONOPS_TEMPLATES")
+// Templates are the brief templates: built in, or from the folder that RETENTIONOPS_TEMPLATES names. Files at fault are
+// failed_precondition with every finding as the cause.
+func (e *Env) Templates(ctx context.Context) (*brief.Templates, error) {
+	return e.templates.Get(func() (*brief.Templates, error) {
+		config, err := e.Config(ctx)
+		if err != nil {
+			return nil, err
+		}
+		files, err := folder(config.Templates, brieftemplates.FS, "RETENTIONOPS_TEMPLATES")
+		if err != nil {
+			return nil, err
+		}
+		templates, err := brief.Load(files)
+		if err != nil {
+			return nil, functions.Errorf(functions.FailedPrecondition, "the brief templates are at fault").
+				WithHint("retentionops brief check names each place").WithCause(err)
+		}
+		return templates, nil
+	})
 }
 
 // folder is the folder that the setting names by path or file URL, else what is built in.
