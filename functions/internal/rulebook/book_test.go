@@ -234,7 +234,7 @@ func TestAFailingExampleNamesItsLineWantAndGot(t *testing.T) {
 	if err := report.Under("rules").Write(&out); err != nil {
 		t.Fatal(err)
 	}
-	want := `FAIL rules/priority_test.yaml:32: exactly 2000 EUR is still the offer: action: ` +
+	want := `FAIL rules/priority_test.yaml:33: exactly 2000 EUR is still the offer: action: ` +
 		`want "Personal email + free shipping offer", got "VIP outreach + 10% loyalty incentive"` + "\n16 of 17 examples passed\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)

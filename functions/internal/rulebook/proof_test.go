@@ -55,7 +55,7 @@ func TestProofs(t *testing.T) {
 func TestRecentDaysOf90CanNeverMatch(t *testing.T) {
 	t.Parallel()
 	_, findings := rulebook.Check(shippedWith(t, "priority.yaml", "recent_days: 180", "recent_days: 90"))
-	want := `rules/priority.yaml:21:87: inactive-high can never match: retention_status INACTIVE contradicts ` +
+	want := `rules/priority.yaml:22:87: inactive-high can never match: retention_status INACTIVE contradicts ` +
 		`days_since_last_order up to recent_days (fact inactive-is-older) (rules/never-matches)`
 	if got := findings.Under("rules").Error(); !strings.HasPrefix(got, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
