@@ -95,7 +95,7 @@ func judge(ctx context.Context, a *retention.Assessment, book *rulebook.Book, so
 		}
 		total := totals[verdict.Tier]
 		total.Customers++
-		total.ValueAtRisk = total.ValueAtRisk.Plus(verdict.ValueProxy)
+		total.ValueAtRisk = total.ValueAtRisk.Plus(verdict.ValueProxy.Money())
 		totals[verdict.Tier] = total
 		a.Rows = append(a.Rows, queueRow(a, c, verdict))
 	}
@@ -120,7 +120,7 @@ func queueRow(a *retention.Assessment, c *retention.Customer, v rulebook.Verdict
 	return retention.QueueRow{
 		RunDate: a.AsOf, CustomerID: c.ID,
 		Status: functions.Status(c.Status.V), RiskLevel: functions.Risk(c.RiskLevel.V), RiskScore: c.RiskScore.V,
-		Tier: v.Tier, Score: v.Score, Reason: v.Reason, Action: v.Action, ValueProxy: v.ValueProxy,
+		Tier: v.Tier, Score: v.Score, Reason: v.Reason, Action: v.Action, ValueProxy: v.ValueProxy.Money(),
 		RuleID: v.RuleID, RulesVersion: a.RulesVersion,
 		DaysSinceLastOrder: c.DaysSinceLastOrder.V, TotalRevenue: c.TotalRevenue.V, TotalOrders: c.TotalOrders.V,
 		AvgOrderValue: c.AvgOrderValue,

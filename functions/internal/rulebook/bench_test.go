@@ -71,7 +71,7 @@ func byHand(c *retention.Customer) rulebook.Verdict {
 	case revenue >= 1000:
 		v.Reason += ", medium value"
 	}
-	v.ValueProxy = functions.Money{Decimal: c.TotalRevenue.V.Mul(decimal.New(3, -1)).Round(2)}
+	v.ValueProxy = rulebook.NewAmount(c.TotalRevenue.V.Mul(decimal.New(3, -1)).Round(2).Shift(2).IntPart(), 2)
 	return v
 }
 

@@ -38,12 +38,12 @@ type Book struct {
 
 // Verdict is what the rules say of one customer.
 type Verdict struct {
-	Tier       functions.Tier  // empty when no rule fits
-	RuleID     string          // the rule that gave the tier
-	Score      float64         // 0 to 100
-	Reason     string          // in words
-	Action     string          // what to do
-	ValueProxy functions.Money // the value at stake
+	Tier       functions.Tier // empty when no rule fits
+	RuleID     string         // the rule that gave the tier
+	Score      float64        // 0 to 100
+	Reason     string         // in words
+	Action     string         // what to do
+	ValueProxy Amount         // the value at stake
 }
 
 // Detection is what the detection's thresholds are said to be. They are shown beside an alert and decide nothing.

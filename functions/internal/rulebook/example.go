@@ -293,7 +293,7 @@ func (b *Book) compare(what string, want value, got Verdict) *Difference {
 		wanted, given = plainNumber(want.numberIn(0, highestScore)), plainNumber(got.Score)
 	case "value_proxy":
 		exact := want.exactIn(0, maxNumber)
-		if exact.Equal(got.ValueProxy.Decimal) {
+		if exact.Equal(got.ValueProxy.Money().Decimal) {
 			return nil
 		}
 		wanted, given = exact.String(), got.ValueProxy.String()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/expr-lang/expr/vm"
-	"github.com/shopspring/decimal"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/retention"
@@ -12,12 +11,13 @@ import (
 
 // Judge judges customers, one after another: it belongs to one goroutine.
 type Judge struct {
-	book    *Book
-	machine vm.VM
-	row     row
-	median  string
-	reason  []byte
-	reasons map[string]string // every reason that was given, once
+	book      *Book
+	reference bool // asks expr's machine
+	machine   vm.VM
+	row       row
+	median    string
+	reason    []byte
+	reasons   map[string]string // every reason that was given, once
 }
 
 // mostReasons bounds what a judge keeps: reasons with a number in them are many.
@@ -27,6 +27,14 @@ const mostReasons = 10_000
 func (b *Book) NewJudge(medianRevenue functions.Money) *Judge {
 	j := &Judge{book: b, median: medianRevenue.StringFixed(2), reasons: map[string]string{}}
 	j.row.MedianRevenue = nearestFloat(medianRevenue)
+	return j
+}
+
+// NewReferenceJudge makes a judge that gives the same verdicts the long way: expr's own machine evaluates every
+// condition and formula. It is what the engine is compared with.
+func (b *Book) NewReferenceJudge(medianRevenue functions.Money) *Judge {
+	j := b.NewJudge(medianRevenue)
+	j.reference = true
 	return j
 }
 
@@ -119,20 +127,4 @@ func (j *Judge) actionOf(tier functions.Tier) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("tier %s has no action that fits everyone", tier)
-}
-
-// shareOf is the exact share of an amount, rounded half away from zero. Amounts of up to 15 digits, which is nearly all, are
-// worked out in whole numbers: that is as exact, and makes no big ones on the way.
-func (s *valueShare) shareOf(amount functions.Money) functions.Money {
-	dropped := -(amount.Exponent() + s.share.Exponent()) - s.decimals // digits to be rounded away
-	if dropped < 0 || dropped > 12 || amount.NumDigits() > 15 || s.share.NumDigits() > 3 {
-		return functions.Money{Decimal: amount.Mul(s.share).Round(s.decimals)}
-	}
-	unit := int64(powersOfTen[dropped])
-	product := amount.CoefficientInt64() * s.share.CoefficientInt64()
-	half := unit / 2
-	if product < 0 {
-		half = -half
-	}
-	return functions.Money{Decimal: decimal.New((product+half)/unit, -s.decimals)}
 }
