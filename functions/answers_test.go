@@ -26,6 +26,32 @@ var (
 		Findings:   []functions.GuardrailFinding{{Guardrail: "tier_share", Verdict: functions.VerdictWarn, Message: "P2 holds 41 %; warns over 30 %"}},
 		Overridden: "Ada: known migration",
 	}
+	asked = []functions.Condition{{
+		Text: "total_revenue over high_value", Holds: new(true), Shown: "total_revenue 3847.00 over high_value 2000",
+		Saw: []functions.NamedValue{{Name: "total_revenue", Value: "3847.00"}},
+	}}
+	explained = functions.Explanation{
+		CustomerID: "17865", Date: &day, Origin: functions.OriginQueue, RulesVersion: "0123456789ab", MedianRevenue: money("625.55"),
+		Signals: asked[0].Saw, SetAside: []functions.CustomerFault{{Issue: "unknown_status", Meaning: "a status outside the vocabulary"}},
+		Tier: functions.P1, RuleID: "active-high",
+		Rules: []functions.AskedRule{{
+			Rule: "active-high", Tier: functions.P1, File: "priority.yaml", Line: 12, Fits: true, Gives: true, Conditions: asked,
+		}},
+		Score: &functions.ScoreReceipt{
+			Start: 70, Sum: 86.51, AtMost: 100, Decimals: 1, Score: 86.5, Parts: []functions.ScorePart{{
+				Name: "value", Formula: "ln(1 + total_revenue) * 2", Filled: "ln(1 + 3847.00) * 2", Points: 16.51, AtMost: new(20.0), Added: 16.51, Line: 34,
+			}},
+		},
+		Reason: &functions.ReasonReceipt{
+			Text: "still buying, high value", Mentions: []functions.AskedMention{{Say: "high value", Line: 30, Fits: true, Conditions: asked}},
+		},
+		Action:     &functions.ActionReceipt{Text: "call", Lines: []functions.AskedAction{{Do: "call", Line: 41, Fits: true, Conditions: asked}}},
+		ValueProxy: &functions.ValueReceipt{Share: money("0.3"), Of: "total_revenue", Amount: money("3847"), Decimals: 2, Value: money("1154.10")},
+		Changes:    []functions.TierChange{{If: "churn_risk_level were MEDIUM"}, {If: "days_since_last_order were 31", Tier: functions.P2}},
+		Differences: []functions.StoredDifference{
+			{What: "score", Stored: "94.4", Rules: "94.5"},
+		},
+	}
 	quality = functions.DataQuality{
 		SetAside: 3, Issues: []functions.QualityIssue{{Issue: "unknown_status", Customers: 3, Meaning: "a status outside the vocabulary"}},
 	}
@@ -93,6 +119,8 @@ var ioTypes = []struct {
 			},
 			{RunID: "01K", Status: functions.RunFailed}, // ended before it knew its day
 		},
+		Explanation: &explained,
+		Rules:       &functions.RuleFiles{RulesVersion: "0123456789ab", Files: []functions.RuleFile{{Name: "fields.yaml", Text: "fields:"}}},
 	}},
 }
 

@@ -280,6 +280,8 @@ func TestWordsAreWrittenOut(t *testing.T) {
 		{functions.ExportAudience, "in.destination", texts(functions.Targets)},
 		{functions.ReadRecord, "in.record", texts(functions.Records)},
 		{functions.ReadRecord, "out.runs[].status", texts(functions.RunStatuses)},
+		{functions.ReadRecord, "out.explanation.origin", texts(functions.Origins)},
+		{functions.ReadRecord, "out.explanation.rules[].tier", texts(functions.Tiers)},
 		{functions.TriggerPlaybook, "out.status", texts(functions.RunStatuses)},
 		{functions.TriggerPlaybook, "out.delivery_state", texts(functions.DeliveryStates)},
 		{functions.TriggerPlaybook, "out.plan.tiers[].tier", texts(functions.Tiers)},

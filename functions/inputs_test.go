@@ -35,6 +35,10 @@ func TestInputsThatAreSound(t *testing.T) {
 		{"a playbook", functions.TriggerPlaybookInput{Date: "2026-01-12", ExpectDigest: "abc", Resend: true, Override: person}, false},
 		{"the newest runs", functions.ReadRecordInput{Record: functions.RecordRuns, Limit: new(1000)}, false},
 		{"one run", functions.ReadRecordInput{Record: functions.RecordRun, RunID: "01J"}, false},
+		{"why of a customer", functions.ReadRecordInput{Record: functions.RecordExplanation, CustomerID: "17865"}, false},
+		{"why of a customer on a day", functions.ReadRecordInput{Record: functions.RecordExplanation, CustomerID: "17865", Date: "2026-01-12"}, false},
+		{"the rules as deployed", functions.ReadRecordInput{Record: functions.RecordRules}, false},
+		{"the rules of a version", functions.ReadRecordInput{Record: functions.RecordRules, RulesVersion: "0123456789ab"}, false},
 		{"a playbook's plan", functions.TriggerPlaybookInput{DryRun: true}, true},
 		{"an override of the longest texts", functions.TriggerPlaybookInput{
 			Override: &functions.Override{By: strings.Repeat("b", 200), Why: strings.Repeat("w", 200)},
@@ -82,7 +86,7 @@ func TestInputsThatAreRefused(t *testing.T) {
 		{"a limit of nought", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(0)}, "limit 0 is out of range", limitHint},
 		{"a limit below nought", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(-1)}, "limit -1 is out of range", limitHint},
 		{"a limit too high", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(100001)}, "limit 100001 is out of range", limitHint},
-		{"no record", functions.ReadRecordInput{}, `record "" is not known`, "valid: runs, run"},
+		{"no record", functions.ReadRecordInput{}, `record "" is not known`, "valid: runs, run, explanation, rules"},
 		{"one run without its id", functions.ReadRecordInput{Record: functions.RecordRun}, "record run needs a run_id", "record runs lists them"},
 		{
 			"an id with the list",
@@ -93,6 +97,28 @@ func TestInputsThatAreRefused(t *testing.T) {
 			"too many runs",
 			functions.ReadRecordInput{Record: functions.RecordRuns, Limit: new(1001)},
 			"limit 1001 cannot be used", "write 1 to 1000, with record runs only",
+		},
+		{
+			"why of nobody",
+			functions.ReadRecordInput{Record: functions.RecordExplanation, CustomerID: " "},
+			"record explanation needs a customer_id", "every row of the queue carries one",
+		},
+		{"why on no day", functions.ReadRecordInput{Record: functions.RecordExplanation, CustomerID: "1", Date: "today"}, `date "today" is not a day`, dateHint},
+		{
+			"a customer with the log",
+			functions.ReadRecordInput{Record: functions.RecordRuns, CustomerID: "1"},
+			"customer_id goes with record explanation only", "leave customer_id out",
+		},
+		{"a day with the log", functions.ReadRecordInput{Record: functions.RecordRuns, Date: "latest"}, "date goes with record explanation only", "leave date out"},
+		{
+			"a version with an explanation",
+			functions.ReadRecordInput{Record: functions.RecordExplanation, CustomerID: "1", RulesVersion: "0123456789ab"},
+			"rules_version goes with record rules only", "leave rules_version out",
+		},
+		{
+			"a version that leads out of its folder",
+			functions.ReadRecordInput{Record: functions.RecordRules, RulesVersion: "../../secret"},
+			`"../../secret" is not a version of the rules`, "write the twelve digits that a queue row or a run carries as rules_version",
 		},
 		{"an override by nobody", functions.BuildPriorityQueueInput{Override: &functions.Override{Why: "x"}}, noOverride, overrideHint},
 		{"an override for nothing", functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: " \t"}}, noOverride, overrideHint},

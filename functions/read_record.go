@@ -1,6 +1,7 @@
 package functions
 
 import (
+	"regexp"
 	"strings"
 	"time"
 )
@@ -9,8 +10,9 @@ import (
 // gateway use it.
 var ReadRecord = define[ReadRecordInput, ReadRecordOutput](Tool{
 	Name: "read_record", EntryPoint: "ReadRecord", Title: "Read what is kept",
-	Description: "Reads the audit log: the newest runs, or one run by its id. Changes nothing.",
-	Hints:       Hints{ReadOnly: true, Idempotent: true}, Scope: ScopeRead, Timeout: 30 * time.Second,
+	Description: "Reads what is kept: the newest runs or one run of the audit log, why a customer is in its tier (explanation), or the " +
+		"rule files of a version (rules). Changes nothing.",
+	Hints: Hints{ReadOnly: true, Idempotent: true}, Scope: ScopeRead, Timeout: time.Minute,
 })
 
 // Supporting lists the functions that are deployed beside the six tools.
@@ -23,10 +25,13 @@ type Record string
 const (
 	RecordRuns Record = "runs" // the newest runs, newest first
 	RecordRun  Record = "run"  // one run
+
+	RecordExplanation Record = "explanation" // why a customer got its verdict
+	RecordRules       Record = "rules"       // the rule files that judge
 )
 
 // Records lists every kind.
-var Records = []Record{RecordRuns, RecordRun}
+var Records = []Record{RecordRuns, RecordRun, RecordExplanation, RecordRules}
 
 // The bounds of read_record's limit.
 const (
@@ -36,9 +41,12 @@ const (
 
 // ReadRecordInput names the record.
 type ReadRecordInput struct {
-	Record Record `json:"record" jsonschema:"what to read"`
-	RunID  string `json:"run_id,omitempty" jsonschema:"which run; only for run"`
-	Limit  *int   `json:"limit,omitempty" jsonschema:"at most this many runs, 1 to 1000, default 50; only for runs"`
+	Record       Record  `json:"record" jsonschema:"what to read"`
+	RunID        string  `json:"run_id,omitempty" jsonschema:"which run; only for run"`
+	Limit        *int    `json:"limit,omitempty" jsonschema:"at most this many runs, 1 to 1000, default 50; only for runs"`
+	CustomerID   string  `json:"customer_id,omitempty" jsonschema:"which customer; only for explanation"`
+	Date         DateRef `json:"date,omitempty" jsonschema:"day of the queue: YYYY-MM-DD, or latest, which is the default; only for explanation"`
+	RulesVersion string  `json:"rules_version,omitempty" jsonschema:"which version, default the deployed one; only for rules"`
 }
 
 // Check implements Input.
@@ -46,22 +54,44 @@ func (in ReadRecordInput) Check() error {
 	if err := checkWord("record", in.Record, Records); err != nil {
 		return err
 	}
+	for _, key := range []struct {
+		name   string
+		set    bool
+		record Record
+	}{
+		{"run_id", in.RunID != "", RecordRun},
+		{"customer_id", in.CustomerID != "", RecordExplanation},
+		{"date", in.Date != "", RecordExplanation},
+		{"rules_version", in.RulesVersion != "", RecordRules},
+	} {
+		if key.set && in.Record != key.record {
+			return Errorf(InvalidArgument, "%s goes with record %s only", key.name, key.record).WithHint("leave " + key.name + " out")
+		}
+	}
 	switch {
 	case in.Record == RecordRun && strings.TrimSpace(in.RunID) == "":
 		return Errorf(InvalidArgument, "record run needs a run_id").WithHint("record runs lists them")
-	case in.Record != RecordRun && in.RunID != "":
-		return Errorf(InvalidArgument, "run_id goes with record run only").WithHint("leave run_id out")
+	case in.Record == RecordExplanation && strings.TrimSpace(in.CustomerID) == "":
+		return Errorf(InvalidArgument, "record explanation needs a customer_id").WithHint("every row of the queue carries one")
 	case in.Limit != nil && (in.Record != RecordRuns || *in.Limit < 1 || *in.Limit > MaxRuns):
 		return Errorf(InvalidArgument, "limit %d cannot be used", *in.Limit).WithHint("write 1 to 1000, with record runs only")
+	case in.RulesVersion != "" && !rulesVersion.MatchString(in.RulesVersion):
+		return Errorf(InvalidArgument, "%q is not a version of the rules", in.RulesVersion).
+			WithHint("write the twelve digits that a queue row or a run carries as rules_version")
 	}
-	return nil
+	return in.Date.Check()
 }
+
+// rulesVersion is what a version of the rules looks like.
+var rulesVersion = regexp.MustCompile(`^[0-9a-f]{12}$`)
 
 // IsDryRun implements Input.
 func (ReadRecordInput) IsDryRun() bool { return false }
 
 // ReadRecordOutput holds what was asked for.
 type ReadRecordOutput struct {
-	Record Record `json:"record"`
-	Runs   []Run  `json:"runs" jsonschema:"the runs, or the one run, as the log holds them"`
+	Record      Record       `json:"record"`
+	Runs        []Run        `json:"runs" jsonschema:"the runs, or the one run, as the log holds them"`
+	Explanation *Explanation `json:"explanation,omitempty"`
+	Rules       *RuleFiles   `json:"rules,omitempty"`
 }

@@ -120,6 +120,7 @@ func schemaOf[T any]() *jsonschema.Schema {
 		reflect.TypeFor[DeliveryState]():   words(DeliveryStates),
 		reflect.TypeFor[Verdict]():         words(Verdicts),
 		reflect.TypeFor[Record]():          words(Records),
+		reflect.TypeFor[Origin]():          words(Origins),
 		reflect.TypeFor[json.RawMessage](): {Type: "array"},
 	}})
 	if err != nil {
