@@ -118,7 +118,7 @@ func sorted(findings rulebook.Findings, names []string) rulebook.Findings {
 			cmp.Compare(slices.Index(names, a.File), slices.Index(names, b.File)), cmp.Compare(a.File, b.File),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return slices.Compact(findings)
+	return slices.CompactFunc(findings, func(a, b rulebook.Finding) bool { return a.String() == b.String() })
 }
 
 func (s *source) read(files fs.FS) bool {
