@@ -1,9 +1,12 @@
 package rulebook
 
-import "io/fs"
+import (
+	"io/fs"
+	"slices"
+)
 
 // Check reads, checks and compiles the rule files and reports every problem at once. The book is nil when there is an
-// error among the findings; with warnings alone it can be used.
+// error among the findings; with warnings and notes alone it can be used.
 func Check(files fs.FS) (*Book, Findings) {
 	out := &collector{}
 	vocabulary, fieldsData := loadVocabulary(files, out)
@@ -12,7 +15,8 @@ func Check(files fs.FS) (*Book, Findings) {
 	phase, rollouts := loadRollout(files, out)
 	findings := out.sorted()
 	if findings.Errors() > 0 {
-		return nil, findings
+		// What the rules mean is of no use to somebody who must first mend them.
+		return nil, slices.DeleteFunc(findings, func(f Finding) bool { return f.Severity == SeverityNote })
 	}
 	judging := map[string][]byte{fieldsFile: fieldsData, priorityFile: priorityData}
 	return &Book{

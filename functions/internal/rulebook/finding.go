@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -15,10 +16,12 @@ import (
 // Severity is how bad a finding is.
 type Severity string
 
-// The severities of a finding. An error keeps the files from being used; a warning does not.
+// The severities of a finding. An error keeps the files from being used; a warning does not, but something in them is
+// most likely not what was meant. A note is worth knowing and asks for nothing.
 const (
 	SeverityError   Severity = "error"
 	SeverityWarning Severity = "warning"
+	SeverityNote    Severity = "note"
 )
 
 // The ids of the findings: stable words, each the name of one kind of fault.
@@ -44,6 +47,16 @@ const (
 	idBadPlaceholder = "rules/bad-placeholder"
 	idFactBroken     = "rules/fact-broken"
 	idUnusedParam    = "rules/unused-parameter"
+	idOverlap        = "rules/overlap"
+	idNoEffect       = "rules/no-effect"
+	idHole           = "rules/hole"
+	idDeadAction     = "rules/dead-action"
+	idAlwaysSaid     = "rules/always-said"
+	idNeverSaid      = "rules/never-said"
+	idConstantPart   = "rules/constant-part"
+	idCapNeverActs   = "rules/cap-never-acts"
+	idScoreOverlap   = "rules/score-overlap"
+	idNotProven      = "rules/not-proven"
 )
 
 // Finding is one fault in a rule file. Line and column count from 1, in characters; both are 0 when the fault is the
@@ -57,6 +70,7 @@ type Finding struct {
 	ID       string   `json:"id"`
 	Message  string   `json:"message"`
 	Source   string   `json:"source"` // the whole line
+	Facts    []string `json:"facts,omitempty"` // the facts of fields.yaml that a proof stands on
 	Hint     string   `json:"hint,omitempty"`
 }
 
@@ -75,6 +89,9 @@ func (f Finding) String() string {
 	if f.Line > 0 && strings.TrimSpace(f.Source) != "" {
 		line, before, under := excerpt(f.Source, f.Column-1, f.Length)
 		fmt.Fprintf(&out, "%5d | %s\n      | %s%s\n", f.Line, line, before, under)
+	}
+	if len(f.Facts) > 0 {
+		fmt.Fprintf(&out, "   facts: %s\n", strings.Join(f.Facts, ", "))
 	}
 	if f.Hint != "" {
 		fmt.Fprintf(&out, "   hint: %s\n", f.Hint)
@@ -168,10 +185,13 @@ func (f Findings) Under(folder string) Findings {
 }
 
 // Errors counts the findings that keep the files from being used.
-func (f Findings) Errors() int {
+func (f Findings) Errors() int { return f.Count(SeverityError) }
+
+// Count counts the findings of one severity.
+func (f Findings) Count(severity Severity) int {
 	count := 0
 	for _, finding := range f {
-		if finding.Severity == SeverityError {
+		if finding.Severity == severity {
 			count++
 		}
 	}
@@ -194,7 +214,10 @@ func (c *collector) sorted() Findings {
 		return cmp.Or(cmp.Compare(fileRank(a.File), fileRank(b.File)), cmp.Compare(a.File, b.File),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return slices.Compact(c.findings)
+	return slices.CompactFunc(c.findings, func(a, b Finding) bool {
+		a.Facts, b.Facts = nil, nil
+		return reflect.DeepEqual(a, b)
+	})
 }
 
 // fileRank puts the vocabulary first: a fault there explains faults elsewhere.

@@ -78,7 +78,7 @@ func TestReadmeStoryIsTrue(t *testing.T) {
 
 func vocabularyTable(v *vocabulary) string {
 	var out strings.Builder
-	out.WriteString("| field | holds | from |\n| --- | --- | --- |\n")
+	out.WriteString("| field | means | holds | from |\n| --- | --- | --- | --- |\n")
 	for _, f := range v.fields {
 		holds := string(f.kind)
 		switch f.kind {
@@ -99,7 +99,7 @@ func vocabularyTable(v *vocabulary) string {
 		if f.isStatistic() {
 			from = "median of total_revenue over all customers"
 		}
-		fmt.Fprintf(&out, "| `%s` | %s | %s |\n", f.name, holds, from)
+		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", f.name, f.meaning, holds, from)
 	}
 	return out.String()
 }

@@ -14,6 +14,7 @@ type field struct {
 	values     []string // of a choice
 	low, high  float64  // of a number, both ends in
 	unit       string
+	meaning    string // in words
 	mayBeEmpty bool
 }
 
@@ -86,7 +87,7 @@ func (v *vocabulary) readField(name string, label, content value) {
 		label.report(idUnknownName, fmt.Sprintf("the input tables have no %q", name), didYouMean(name, "fields", columnNames()))
 		return
 	}
-	s := content.section("type", "values", "min", "max", "unit", "may_be_empty", "from", "statistic", "of")
+	s := content.section("meaning", "type", "values", "min", "max", "unit", "may_be_empty", "from", "statistic", "of")
 	f := &field{column: c}
 	if s.missing() {
 		return
@@ -97,6 +98,9 @@ func (v *vocabulary) readField(name string, label, content value) {
 	}
 	v.readOrigin(f, s)
 	v.readDomain(f, s)
+	if meaning, has := s.maybe("meaning"); has {
+		f.meaning = meaning.text()
+	}
 	if unit, has := s.maybe("unit"); has {
 		f.unit = unit.text()
 	}
