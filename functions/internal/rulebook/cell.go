@@ -104,6 +104,7 @@ func (s *scope) cell(f *field, v value) (expression string, ok bool) {
 		v.report(idType, "expected a value of "+f.name, s.cellHint(f))
 		return "", false
 	}
+	v.spelled(asCell, f)
 	parts := partsOf(v.raw())
 	switch {
 	case len(parts) == 0:

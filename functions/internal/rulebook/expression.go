@@ -55,6 +55,7 @@ func (s *scope) compile(v value, want kind) *expression {
 		v.report(idType, "expected an expression", "")
 		return nil
 	}
+	v.spelled(asExpression, nil)
 	return s.compileWith(v.raw(), want, v, v.reportPart)
 }
 

@@ -199,7 +199,11 @@ func (f Findings) Count(severity Severity) int {
 }
 
 // collector gathers findings while files are read.
-type collector struct{ findings Findings }
+type collector struct {
+	findings  Findings
+	noting    bool // whether spellings are wanted
+	spellings []spelling
+}
 
 func (c *collector) add(finding Finding) {
 	if finding.Severity == "" {

@@ -227,6 +227,7 @@ func (v value) yesNo() bool {
 	if v.missing() {
 		return false
 	}
+	v.spelled(asYesNo, nil)
 	yes, known := yesOrNo(v.raw())
 	if !known {
 		v.report(idType, "expected yes or no", "")
