@@ -47,8 +47,9 @@ type mention struct {
 
 // action is what to do with a customer of a tier; the last has no condition.
 type action struct {
-	when *expression
-	do   string
+	when  *expression
+	do    string
+	label value // its line in the file
 }
 
 // valueShare is the part of a field that is at stake.
@@ -241,7 +242,7 @@ func (p *priority) readAction(s *scope, tier functions.Tier, item value, last bo
 	if one.missing() {
 		return
 	}
-	var a action
+	a := action{label: one.value}
 	if otherwise, has := one.maybe("otherwise"); has {
 		a.do = otherwise.fixedText()
 		switch {
