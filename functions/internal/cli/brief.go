@@ -3,12 +3,11 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	brieftemplates "github.com/retentionops/retentionops/brief_templates"
 	"github.com/retentionops/retentionops/functions/internal/brief"
 )
 
 func (c *command) brief() *cobra.Command {
-	cmd := &cobra.Command{Use: "brief", Short: "Check the brief templates", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "brief", Short: "Check the brief templates, and see what they write", Args: cobra.NoArgs}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check [FOLDER]",
 		Short: "Find every fault in the brief templates, with its place and what to write instead",
@@ -18,7 +17,7 @@ func (c *command) brief() *cobra.Command {
 		Example: "  retentionops brief check\n  retentionops brief check my/templates --json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			name, files, err := c.folder(args, "RETENTIONOPS_TEMPLATES", "brief_templates", brieftemplates.FS)
+			name, files, err := c.templateFiles(args)
 			if err != nil {
 				return err
 			}
@@ -26,5 +25,6 @@ func (c *command) brief() *cobra.Command {
 			return c.showFindings(name, "", findings)
 		},
 	})
+	cmd.AddCommand(c.renderBrief(), c.previewBrief())
 	return cmd
 }

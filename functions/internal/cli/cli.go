@@ -43,6 +43,7 @@ type command struct {
 	json      bool
 	warehouse string
 	rules     string
+	templates string // a folder with brief templates that stands in for that of the environment
 	verbose   bool // every request is logged, not only what went wrong
 	started   bool // a subcommand has begun: from here on an error is no longer one of usage
 }
@@ -127,6 +128,9 @@ func (c *command) env(overrides map[string]string, phase functions.Phase) *setup
 	}
 	if c.rules != "" {
 		settings["RETENTIONOPS_RULES"] = c.rules
+	}
+	if c.templates != "" {
+		settings["RETENTIONOPS_TEMPLATES"] = c.templates
 	}
 	maps.Copy(settings, overrides)
 	named := envconfig.MultiLookuper(envconfig.MapLookuper(settings), c.Lookuper,
