@@ -203,6 +203,7 @@ type collector struct {
 	findings  Findings
 	noting    bool // whether spellings are wanted
 	spellings []spelling
+	kept      bool // files that have judged: what they mean is asked no more
 }
 
 func (c *collector) add(finding Finding) {

@@ -84,7 +84,7 @@ func loadPriority(files fs.FS, v *vocabulary, out *collector) (*priority, []byte
 	p.score = readScore(s, top.need("score"), p.tiers())
 	p.readShare(s, top.need("value_proxy"))
 	p.readActions(s, top.need("actions"))
-	if out.findings.Errors() == 0 {
+	if out.findings.Errors() == 0 && !out.kept {
 		p.prove(v)
 		p.warnOfUnused()
 	}
