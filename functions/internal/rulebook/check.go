@@ -7,8 +7,9 @@ import (
 
 // Check reads, checks and compiles the rule files and reports every problem at once. The book is nil when there is an
 // error among the findings; with warnings and notes alone it can be used.
-func Check(files fs.FS) (*Book, Findings) {
-	out := &collector{}
+func Check(files fs.FS) (*Book, Findings) { return load(files, &collector{}) }
+
+func load(files fs.FS, out *collector) (*Book, Findings) {
 	vocabulary, fieldsData := loadVocabulary(files, out)
 	priority, priorityData := loadPriority(files, vocabulary, out)
 	playbooks := loadPlaybooks(files, out)
@@ -21,6 +22,6 @@ func Check(files fs.FS) (*Book, Findings) {
 	judging := map[string][]byte{fieldsFile: fieldsData, priorityFile: priorityData}
 	return &Book{
 		version: versionOf(judging), files: judging,
-		vocabulary: vocabulary, priority: priority, playbooks: playbooks, rollouts: rollouts, phase: phase,
+		vocabulary: vocabulary, priority: priority, engine: newEngine(priority), playbooks: playbooks, rollouts: rollouts, phase: phase,
 	}, findings
 }

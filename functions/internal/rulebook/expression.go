@@ -44,6 +44,8 @@ type expression struct {
 	tree    ast.Node // with the parameters put in
 	within  interval // of a formula
 	where   value
+	fits    truth  // of a condition, for the engine
+	counts  number // of a formula, for the engine
 }
 
 // compile reads an expression from a scalar. A nil result was reported.
@@ -97,7 +99,23 @@ func (s *scope) compileWith(text string, want kind, v value, report func(from, t
 		report(0, runeLen(text), Finding{ID: idType, Message: message})
 		return nil
 	}
-	return &expression{text: text, program: program, tree: tree.Node, within: meaning.interval, where: v}
+	e := &expression{text: text, program: program, tree: tree.Node, within: meaning.interval, where: v}
+	if err := e.translate(want); err != nil {
+		report(0, runeLen(text), Finding{ID: idNotAllowed, Message: err.Error()})
+		return nil
+	}
+	return e
+}
+
+// translate makes the closure that the engine judges by.
+func (e *expression) translate(want kind) error {
+	t := &translator{}
+	if want == kindYesNo {
+		e.fits = t.truth(e.tree)
+	} else {
+		e.counts = t.number(e.tree).number
+	}
+	return t.fault
 }
 
 // assemble has expr check the tree and make a program of it.
