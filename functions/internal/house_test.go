@@ -37,7 +37,8 @@ var floors = map[string]int{
 	"functions/internal/rulebook": 2, "functions/internal/warehouse": 2, "functions/internal/destination": 2,
 	"functions/internal/archive":   2,
 	"functions/internal/retention": 1, "functions/internal/directory": 1, "functions/internal/scheme": 1,
-	"functions": 0, "rules": 0, "brief_templates": 0,
+	"functions/internal/browsertest": 1,
+	"functions":                      0, "rules": 0, "brief_templates": 0,
 }
 
 // listed is what the go command tells of a package.
@@ -131,6 +132,7 @@ func TestDeployedFunctionsLinkWhatTheyNeedAndNoMore(t *testing.T) {
 		module + "/functions/internal/cli":  "the command is not deployed",
 		"github.com/xuri/excelize":          "only the importer reads workbooks",
 		"github.com/spf13/cobra":            "only the command reads arguments",
+		"github.com/yuin/goldmark":          "only the preview of briefs draws Markdown",
 		"github.com/mark3labs/mcp-go":       "only the gateway speaks MCP",
 		"testing":                           "tests are not deployed",
 	}

@@ -53,6 +53,13 @@ func slackSizes(out functions.GenerateBriefOutput) []Size {
 	if err := json.Unmarshal(out.Blocks, &made); err != nil {
 		made = nil // a brief without blocks, or of somebody else: nothing to count
 	}
+	var whole any
+	encoded := []byte(out.Blocks)
+	if json.Unmarshal(out.Blocks, &whole) == nil { // on its way through a door the JSON may have been escaped
+		if again, err := encode(whole); err == nil {
+			encoded = again
+		}
+	}
 	longest := 0
 	for _, block := range made {
 		if block.Type == "section" && block.Text != nil {
@@ -62,7 +69,7 @@ func slackSizes(out functions.GenerateBriefOutput) []Size {
 	return []Size{
 		{"blocks", len(made), blockLimit, "blocks", whyBlocks},
 		{"longest section", longest, sectionLimit, "characters", whySection},
-		{"all blocks", utf8.RuneCount(out.Blocks), blocksBudget, "characters", whyAll},
+		{"all blocks", utf8.RuneCount(encoded), blocksBudget, "characters", whyAll},
 		{"text", utf8.RuneCountInString(out.Text), textLimit, "characters", whyText},
 	}
 }
