@@ -2,6 +2,7 @@ package rulebook
 
 import (
 	"math"
+	"reflect"
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
@@ -14,13 +15,19 @@ import (
 // value of a choice, yes and no, and empty. One representative of each piece, asked of the real evaluator, settles the
 // comparison for all of it.
 
-// domain is the pieces of one field.
+// domain is the pieces of one field. A comparison that no piece settles, such as one of two fields, is a domain of its
+// own: yes and no, and both are taken to be possible.
 type domain struct {
-	field  *field
+	name   string
+	field  *field // nil when it is such a comparison
 	cuts   []float64
 	pieces []representative
-	at     int // the piece that the cell in hand lies in
+	at     int       // the piece that the cell in hand lies in, or nowhere
+	about  []*domain // the fields that such a comparison names
 }
+
+// nowhere is where a domain lies that the cell in hand says nothing of.
+const nowhere = -1
 
 // representative is a value that stands for its piece.
 type representative struct {
@@ -97,7 +104,7 @@ type truthValue int8
 
 const (
 	isFalse truthValue = iota
-	isOpen             // it compares fields with one another: both may be
+	isOpen             // the cell in hand does not say
 	isTrue
 )
 
@@ -105,16 +112,29 @@ const (
 type logic struct {
 	operator string // and, or, not; empty for a comparison
 	parts    []*logic
-	domain   *domain // of a comparison; nil when it is open or constant
+	domain   *domain // of a comparison; nil when it is constant
 	truth    []bool
 	constant truthValue
 }
+
+// alwaysTrue is the condition that everybody fits.
+var alwaysTrue = &logic{constant: isTrue}
+
+func not(l *logic) *logic { return &logic{operator: "not", parts: []*logic{l}} }
+
+func allOf(parts ...*logic) *logic { return &logic{operator: "and", parts: parts} }
+
+func anyOf(parts ...*logic) *logic { return &logic{operator: "or", parts: parts} }
+
+// differs is true where two conditions do not say the same.
+func differs(a, b *logic) *logic { return anyOf(allOf(a, not(b)), allOf(not(a), b)) }
 
 // pieces are the domains of all fields that conditions name, and the machine that settles comparisons.
 type pieces struct {
 	vocabulary *vocabulary
 	domains    map[string]*domain
 	machine    vm.VM
+	freely     bool // a comparison that no piece settles is a domain of its own, and not open
 }
 
 // comparison says which one field a node asks about, and the constants it is compared with. It is open when the node is
@@ -169,7 +189,7 @@ func (p *pieces) askedField(side ast.Node) (f *field, cuts []float64) {
 func (p *pieces) number(side ast.Node) (number float64, constant bool) {
 	search := &nameSearch{}
 	ast.Walk(&side, search)
-	if search.found {
+	if len(search.names) > 0 {
 		return 0, false
 	}
 	program, err := assemble(&parser.Tree{Node: side}, newConfig(), kindAmount)
@@ -184,13 +204,21 @@ func (p *pieces) number(side ast.Node) (number float64, constant bool) {
 	return number, constant
 }
 
-// nameSearch looks for a field in a tree.
-type nameSearch struct{ found bool }
+// nameSearch looks for fields in a tree, and for the choices that it makes.
+type nameSearch struct {
+	names   []string
+	choices []*ast.ConditionalNode
+}
 
 // Visit implements ast.Visitor.
 func (s *nameSearch) Visit(node *ast.Node) {
-	if n, is := (*node).(*ast.IdentifierNode); is && !slices.Contains(functionNames, n.Value) {
-		s.found = true
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if !slices.Contains(functionNames, n.Value) {
+			s.names = append(s.names, fieldIn(n))
+		}
+	case *ast.ConditionalNode:
+		s.choices = append(s.choices, n)
 	}
 }
 
@@ -212,48 +240,136 @@ func connective(node ast.Node) (operator string, parts []ast.Node) {
 	return "", nil
 }
 
+// joined is connective with a and b and c as three.
+func joined(node ast.Node) (operator string, parts []ast.Node) {
+	operator, sides := connective(node)
+	if operator == "not" {
+		return operator, sides
+	}
+	for _, side := range sides {
+		if inner, more := joined(side); inner == operator {
+			parts = append(parts, more...)
+		} else {
+			parts = append(parts, side)
+		}
+	}
+	return operator, parts
+}
+
+// decided gives the conditions that a node is made of in another way: c ? a : b, and conditions compared for equality.
+func (p *pieces) decided(node ast.Node) []ast.Node {
+	switch n := node.(type) {
+	case *ast.ConditionalNode:
+		return []ast.Node{n.Cond, n.Exp1, n.Exp2}
+	case *ast.BinaryNode:
+		if _, _, simple := p.comparison(n); !simple && (n.Operator == "==" || n.Operator == "!=") && isTruth(n.Left) && isTruth(n.Right) {
+			return []ast.Node{n.Left, n.Right}
+		}
+	}
+	return nil
+}
+
+func isTruth(node ast.Node) bool { return node.Type() != nil && node.Type().Kind() == reflect.Bool }
+
 // collect notes the cuts of a condition.
 func (p *pieces) collect(node ast.Node) {
-	if _, parts := connective(node); parts != nil {
-		for _, part := range parts {
-			p.collect(part)
-		}
+	_, parts := connective(node)
+	if parts == nil {
+		parts = p.decided(node)
+	}
+	for _, part := range parts {
+		p.collect(part)
+	}
+	if parts != nil {
 		return
 	}
 	f, cuts, simple := p.comparison(node)
 	if !simple {
+		p.collectNames(node)
 		return
 	}
-	if p.domains[f.name] == nil {
-		p.domains[f.name] = &domain{field: f}
-	}
-	d := p.domains[f.name]
+	d := p.domainOf(f)
 	d.cuts = append(d.cuts, cuts...)
+}
+
+// collectNames gives every field that a tree names a domain, and notes the cuts of the choices it makes on its way.
+func (p *pieces) collectNames(node ast.Node) {
+	seen := &nameSearch{}
+	ast.Walk(&node, seen)
+	for _, name := range seen.names {
+		if f := p.vocabulary.byName[name]; f != nil {
+			p.domainOf(f)
+		}
+	}
+	for _, choice := range seen.choices {
+		p.collect(choice.Cond)
+	}
+}
+
+func (p *pieces) domainOf(f *field) *domain {
+	if p.domains[f.name] == nil {
+		p.domains[f.name] = &domain{name: f.name, field: f, at: nowhere}
+	}
+	return p.domains[f.name]
+}
+
+// free is the domain of a comparison that pieces do not settle. Two of the same text are one.
+func (p *pieces) free(node ast.Node) *logic {
+	if !p.freely {
+		return &logic{constant: isOpen}
+	}
+	name := "? " + node.String()
+	d := p.domains[name]
+	if d == nil {
+		d = &domain{name: name, at: nowhere, pieces: []representative{{yes: true}, {yes: false}}}
+		seen := &nameSearch{}
+		ast.Walk(&node, seen)
+		for _, named := range seen.names {
+			if about := p.domains[named]; about != nil && !slices.Contains(d.about, about) {
+				d.about = append(d.about, about)
+			}
+		}
+		p.domains[name] = d
+	}
+	return &logic{domain: d, truth: []bool{true, false}}
 }
 
 // settle turns a condition into logic, with the truth of each comparison on each piece.
 func (p *pieces) settle(node ast.Node) *logic {
-	if operator, parts := connective(node); parts != nil {
-		joined := &logic{operator: operator}
+	if operator, parts := joined(node); parts != nil {
+		all := &logic{operator: operator}
 		for _, part := range parts {
-			joined.parts = append(joined.parts, p.settle(part))
+			all.parts = append(all.parts, p.settle(part))
 		}
-		return joined
+		return all
 	}
 	if constant, is := node.(*ast.BoolNode); is {
 		if constant.Value {
-			return &logic{constant: isTrue}
+			return alwaysTrue
 		}
 		return &logic{constant: isFalse}
 	}
-	open := &logic{constant: isOpen}
+	if parts := p.decided(node); parts != nil && p.freely {
+		settled := make([]*logic, len(parts))
+		for i, part := range parts {
+			settled[i] = p.settle(part)
+		}
+		switch n, compares := node.(*ast.BinaryNode); {
+		case !compares:
+			return anyOf(allOf(settled[0], settled[1]), allOf(not(settled[0]), settled[2]))
+		case n.Operator == "==":
+			return not(differs(settled[0], settled[1]))
+		default:
+			return differs(settled[0], settled[1])
+		}
+	}
 	f, _, simple := p.comparison(node)
 	if !simple {
-		return open
+		return p.free(node)
 	}
 	program, err := assemble(&parser.Tree{Node: node}, newConfig(), kindYesNo)
 	if err != nil {
-		return open
+		return p.free(node)
 	}
 	settled := &logic{domain: p.domains[f.name]}
 	var r row
@@ -262,7 +378,7 @@ func (p *pieces) settle(node ast.Node) *logic {
 		result, err := p.machine.Run(program, &r)
 		truth, is := result.(bool)
 		if err != nil || !is {
-			return open
+			return p.free(node)
 		}
 		settled.truth = append(settled.truth, truth)
 	}
@@ -280,21 +396,46 @@ func (l *logic) fields(into map[*domain]bool) map[*domain]bool {
 	return into
 }
 
-// now gives the truth of a condition on the cell in hand.
+// now gives the truth of a condition on the cell in hand, as far as the cell says.
 func (l *logic) now() truthValue {
 	switch l.operator {
 	case "and":
-		return min(l.parts[0].now(), l.parts[1].now())
+		least := isTrue
+		for _, part := range l.parts {
+			if least = min(least, part.now()); least == isFalse {
+				return isFalse
+			}
+		}
+		return least
 	case "or":
-		return max(l.parts[0].now(), l.parts[1].now())
+		most := isFalse
+		for _, part := range l.parts {
+			if most = max(most, part.now()); most == isTrue {
+				return isTrue
+			}
+		}
+		return most
 	case "not":
 		return isTrue - l.parts[0].now()
 	}
-	if l.domain == nil {
+	switch {
+	case l.domain == nil:
 		return l.constant
-	}
-	if l.truth[l.domain.at] {
+	case l.domain.at == nowhere:
+		return isOpen
+	case l.truth[l.domain.at]:
 		return isTrue
 	}
 	return isFalse
+}
+
+// comparisons lists the comparisons of a condition.
+func (l *logic) comparisons(into []*logic) []*logic {
+	if l.domain != nil {
+		into = append(into, l)
+	}
+	for _, part := range l.parts {
+		into = part.comparisons(into)
+	}
+	return into
 }

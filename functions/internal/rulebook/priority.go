@@ -27,6 +27,7 @@ type priority struct {
 	score      score
 	share      valueShare
 	actions    map[functions.Tier][]action
+	ranges     []TierScore // proven
 }
 
 // rule gives a tier.
@@ -50,6 +51,7 @@ type action struct {
 	when  *expression
 	do    string
 	label value // its line in the file
+	says  value // what is done, in the file
 }
 
 // valueShare is the part of a field that is at stake.
@@ -244,7 +246,7 @@ func (p *priority) readAction(s *scope, tier functions.Tier, item value, last bo
 	}
 	a := action{label: one.value}
 	if otherwise, has := one.maybe("otherwise"); has {
-		a.do = otherwise.fixedText()
+		a.do, a.says = otherwise.fixedText(), otherwise
 		switch {
 		case len(one.order) > 1:
 			otherwise.report(idNotAllowed, "otherwise stands alone", "write - otherwise: what to do")
@@ -252,7 +254,8 @@ func (p *priority) readAction(s *scope, tier functions.Tier, item value, last bo
 			otherwise.report(idNoOtherwise, "otherwise is the last line: what follows is never reached", "")
 		}
 	} else {
-		a.when, a.do = s.condition(one.need("when")), one.need("do").fixedText()
+		a.when, a.says = s.condition(one.need("when")), one.need("do")
+		a.do = a.says.fixedText()
 		if last {
 			one.report(idNoOtherwise, fmt.Sprintf("the actions of %s do not end with otherwise", tier),
 				"add a last line: - otherwise: what to do with all the others")

@@ -2,40 +2,70 @@ package rulebook
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
 	"gopkg.in/yaml.v3"
+
+	"github.com/retentionops/retentionops/functions"
 )
 
-// The bounds of a proof: the cells that one question may look at, and all questions together, which is a second or
-// two. What would need more is not proven, and nothing is said of it.
+// The bounds of a comparison of two versions: the cells that one question may look at, and all questions together.
 const (
 	maxCells    = 2_000_000
 	maxAllCells = 20_000_000
 )
 
-// proof asks of the rules, without any data, whether each can get a customer at all. A cell is one combination of
-// pieces; the cells that break a fact do not exist.
+// proof asks of the rules, without any data, whether each can get a customer at all, and what its parts are good for.
+// A cell is one combination of pieces; the cells that break a fact do not exist.
 type proof struct {
-	pieces *pieces
-	rules  []*provenRule
-	left   int // cells that may still be looked at
-	facts  []*provenFact
+	rules    *priority
+	pieces   *pieces
+	proven   []*provenRule
+	facts    []*provenFact
+	lines    map[functions.Tier][]*provenLine
+	mentions []*provenLine
+	steps    int // how many may still be taken
+	unproven []string
 }
 
 // provenRule is a rule as logic: the parts of its condition all hold.
 type provenRule struct {
 	*rule
 	parts []conjunct
+	takes *logic
 }
 
-// conjunct is one part of a condition: a cell of a map, or the whole of an expression.
+// provenLine is a line of a list of actions or of mentions, as logic. The last line of actions has no parts.
+type provenLine struct {
+	parts []conjunct
+	takes *logic
+	says  string
+	where value
+}
+
+// conjunct is one part of a condition: a cell of a map, or an operand of the and of an expression.
 type conjunct struct {
 	logic *logic
+	tree  ast.Node
 	text  string
-	where value
+	place
+}
+
+// place is a value of a file, or some characters of it.
+type place struct {
+	where    value
+	from, to int // of a scalar; without any, all of it
+}
+
+func (p place) add(finding Finding) {
+	if p.to > p.from {
+		p.where.reportPart(p.from, p.to, finding)
+		return
+	}
+	p.where.add(finding)
 }
 
 type provenFact struct {
@@ -43,23 +73,45 @@ type provenFact struct {
 	condition, consequence *logic
 }
 
-// prove reports rules that can never match and rules that never get a customer because an earlier one takes them all.
+// prove reports rules that can never match and rules that never get a customer because an earlier one takes them all;
+// and, where there are none of these, what the rules mean beyond what they say.
 func (p *priority) prove(v *vocabulary) {
-	proof := &proof{left: maxAllCells, pieces: &pieces{vocabulary: v, domains: map[string]*domain{}}}
+	proof := newProof(p, v)
+	sound := true
+	for i, r := range proof.proven {
+		if proof.neverMatches(r) || proof.shadowed(r, proof.proven[:i]) {
+			sound = false
+		}
+	}
+	if sound { // what follows from a rule that gets nobody would be told of many times
+		proof.meaning()
+	}
+	proof.tellUnproven()
+}
+
+// newProof turns all conditions into logic.
+func newProof(p *priority, v *vocabulary) *proof {
+	proof := &proof{
+		rules: p, steps: maxAllSteps, lines: map[functions.Tier][]*provenLine{},
+		pieces: &pieces{vocabulary: v, domains: map[string]*domain{}, freely: true},
+	}
+	for _, e := range p.conditions() {
+		proof.pieces.collect(e.tree)
+	}
 	for _, f := range v.facts {
 		if f.condition != nil {
 			proof.pieces.collect(f.condition.tree)
 		}
 		proof.pieces.collect(f.consequence.tree)
 	}
-	for _, r := range p.rules {
-		proof.pieces.collect(r.when.tree)
+	for i := range p.score.parts {
+		proof.pieces.collectNames(p.score.parts[i].points.tree)
 	}
 	for _, d := range proof.pieces.domains {
 		d.divide()
 	}
 	for _, f := range v.facts {
-		settled := &provenFact{fact: f, condition: &logic{constant: isTrue}, consequence: proof.pieces.settle(f.consequence.tree)}
+		settled := &provenFact{fact: f, condition: alwaysTrue, consequence: proof.pieces.settle(f.consequence.tree)}
 		if f.condition != nil {
 			settled.condition = proof.pieces.settle(f.condition.tree)
 		}
@@ -67,32 +119,65 @@ func (p *priority) prove(v *vocabulary) {
 	}
 	for _, r := range p.rules {
 		proven := &provenRule{rule: r}
-		for _, part := range r.when.conjuncts() {
-			part.logic = proof.pieces.settle(part.tree)
-			proven.parts = append(proven.parts, part.conjunct)
-		}
-		proof.rules = append(proof.rules, proven)
+		proven.parts, proven.takes = proof.settled(r.when)
+		proof.proven = append(proof.proven, proven)
 	}
-	for i, r := range proof.rules {
-		if !proof.neverMatches(p, r) {
-			proof.shadowed(r, proof.rules[:i])
+	for tier, actions := range p.actions {
+		for _, a := range actions {
+			line := &provenLine{says: a.do, where: a.says}
+			line.parts, line.takes = proof.settled(a.when)
+			proof.lines[tier] = append(proof.lines[tier], line)
 		}
 	}
+	for _, m := range p.mentions {
+		line := &provenLine{says: m.say.String(), where: m.when.where}
+		line.parts, line.takes = proof.settled(m.when)
+		proof.mentions = append(proof.mentions, line)
+	}
+	return proof
 }
 
-// treePart is a conjunct with its tree.
-type treePart struct {
-	conjunct
-	tree ast.Node
+// conditions are those of rules, mentions and actions.
+func (p *priority) conditions() []*expression {
+	var all []*expression
+	for _, r := range p.rules {
+		all = append(all, r.when)
+	}
+	for _, m := range p.mentions {
+		all = append(all, m.when)
+	}
+	for _, tier := range functions.Tiers {
+		for _, a := range p.actions[tier] {
+			if a.when != nil {
+				all = append(all, a.when)
+			}
+		}
+	}
+	return all
 }
 
-// conjuncts are the parts of a condition: the cells of a map, in their order, or the expression as one.
-func (e *expression) conjuncts() []treePart {
+// settled gives a condition as logic: its parts, and all of them. Without a condition everybody fits.
+func (p *proof) settled(e *expression) ([]conjunct, *logic) {
+	if e == nil {
+		return nil, alwaysTrue
+	}
+	parts := e.conjuncts()
+	logics := make([]*logic, len(parts))
+	for i := range parts {
+		parts[i].logic = p.pieces.settle(parts[i].tree)
+		logics[i] = parts[i].logic
+	}
+	return parts, allOf(logics...)
+}
+
+// conjuncts are the parts of a condition: the cells of a map, in their order, or the operands of the and of an
+// expression.
+func (e *expression) conjuncts() []conjunct {
 	if e.where.node.Kind != yaml.MappingNode {
-		return []treePart{{conjunct{text: strings.Join(strings.Fields(e.text), " "), where: e.where}, e.tree}}
+		return e.operands()
 	}
 	content := e.where.node.Content
-	parts := make([]treePart, len(content)/2)
+	parts := make([]conjunct, len(content)/2)
 	tree := e.tree
 	for i := len(parts) - 1; i >= 0; i-- {
 		cell := value{e.where.doc, content[2*i+1]}
@@ -104,7 +189,7 @@ func (e *expression) conjuncts() []treePart {
 			}
 			text = strings.Join(words, " or ")
 		}
-		parts[i] = treePart{conjunct{text: content[2*i].Value + " " + text, where: cell}, tree}
+		parts[i] = conjunct{text: content[2*i].Value + " " + text, tree: tree, place: place{where: cell}}
 		if joined, is := tree.(*ast.BinaryNode); is && i > 0 {
 			parts[i].tree, tree = joined.Right, joined.Left // cells were joined from the left
 		}
@@ -112,94 +197,74 @@ func (e *expression) conjuncts() []treePart {
 	return parts
 }
 
-// possible tells whether some existing cell makes all parts of a condition true, or leaves them open. Cells for which
-// passed is true are passed over. It is true as well where there are too many cells to look at.
-func (p *proof) possible(parts []conjunct, facts []*provenFact, passed func() bool, also ...*logic) bool {
-	involved := map[*domain]bool{}
-	for _, part := range parts {
-		part.logic.fields(involved)
+// operands are the parts of an expression that all must hold.
+func (e *expression) operands() []conjunct {
+	operator, operands := joined(e.tree)
+	if operator != "and" {
+		return []conjunct{{text: strings.Join(strings.Fields(e.text), " "), tree: e.tree, place: place{where: e.where}}}
 	}
-	for _, l := range also {
-		l.fields(involved)
+	parts := make([]conjunct, len(operands))
+	for i, operand := range operands {
+		parts[i] = e.part(operand)
 	}
-	ties := tie(facts, involved)
-	order := make([]*domain, 0, len(involved))
-	cells := 1
-	for _, name := range sortedKeys(p.pieces.domains) {
-		if d := p.pieces.domains[name]; involved[d] {
-			order = append(order, d)
-			if cells *= len(d.pieces); cells > maxCells {
-				return true
-			}
-		}
-	}
-	for _, d := range order {
-		d.at = 0
-	}
-	for range cells {
-		if p.left--; p.left < 0 {
-			return true
-		}
-		if exists(ties) && all(parts) && (passed == nil || !passed()) {
-			return true
-		}
-		for _, d := range order { // the next cell
-			if d.at++; d.at < len(d.pieces) {
-				break
-			}
-			d.at = 0
-		}
-	}
-	return false
+	return parts
 }
 
-// tie adds the fields that facts bring in, and gives the facts that matter.
-func tie(facts []*provenFact, involved map[*domain]bool) []*provenFact {
-	var ties []*provenFact
-	for grown := true; grown; {
-		grown = false
-		for _, f := range facts {
-			named := f.consequence.fields(f.condition.fields(map[*domain]bool{}))
-			matters := false
-			for d := range named {
-				matters = matters || involved[d]
-			}
-			if !matters || slices.Contains(ties, f) {
-				continue
-			}
-			ties, grown = append(ties, f), true
-			for d := range named {
-				involved[d] = true
-			}
-		}
-	}
-	return ties
+// part is a node of an expression with the text that it was written as.
+func (e *expression) part(node ast.Node) conjunct {
+	from, to := e.extent(node)
+	text := string([]rune(e.text)[from:to])
+	return conjunct{text: strings.Join(strings.Fields(text), " "), tree: node, place: place{e.where, from, to}}
 }
 
-// exists tells whether the cell in hand breaks no fact.
-func exists(facts []*provenFact) bool {
-	for _, f := range facts {
-		if f.condition.now() == isTrue && f.consequence.now() == isFalse {
-			return false
+// extent is where in the text of an expression a node stands. The tree keeps no brackets, and of a call only the name.
+func (e *expression) extent(node ast.Node) (from, to int) {
+	runes := []rune(e.text)
+	from, to = span(node)
+	from, to = max(0, min(from, len(runes))), max(0, min(to, len(runes)))
+	for {
+		depth, least := 0, 0
+		for _, sign := range runes[from:to] {
+			switch sign {
+			case '(', '[':
+				depth++
+			case ')', ']':
+				depth--
+			}
+			least = min(least, depth)
+		}
+		switch {
+		case least < 0 && from > 0:
+			from--
+		case depth > 0 && to < len(runes):
+			to++
+		default:
+			return from, to
 		}
 	}
-	return true
 }
 
-// all tells whether no part is surely false on the cell in hand.
-func all(parts []conjunct) bool {
-	for _, part := range parts {
-		if part.logic.now() == isFalse {
-			return false
-		}
+// treePart is a part of a condition before its logic is known.
+type treePart = conjunct
+
+// possible tells whether some customer fits all parts of a condition. It is true as well where too many cells would have
+// to be looked at.
+func (p *proof) possible(parts []conjunct, facts []*provenFact) bool {
+	return p.ask(facts, logics(parts)...) != nobody
+}
+
+func logics(parts []conjunct) []*logic {
+	all := make([]*logic, len(parts))
+	for i, part := range parts {
+		all[i] = part.logic
 	}
-	return true
+	return all
 }
 
 // neverMatches reports a rule whose condition no customer can fit, at the part that is to blame, with the part and the
 // facts that it contradicts.
-func (p *proof) neverMatches(rules *priority, r *provenRule) bool {
-	if p.possible(r.parts, p.facts, nil) {
+func (p *proof) neverMatches(r *provenRule) bool {
+	if p.possible(r.parts, p.facts) {
 		return false
 	}
 	blamed := p.contradiction(r.parts)
@@ -215,37 +280,61 @@ func (p *proof) neverMatches(rules *priority, r *provenRule) bool {
 	var hints, names []string
 	for _, f := range p.facts {
 		without := slices.DeleteFunc(slices.Clone(p.facts), func(other *provenFact) bool { return other == f })
-		if p.possible(blamed, without, nil) {
+		if p.possible(blamed, without) {
 			names, hints = append(names, f.name), append(hints, f.name+" says "+f.text())
 		}
 	}
 	if len(names) > 0 {
 		message += " (fact " + strings.Join(names, ", ") + ")"
 	}
-	for d := range last.logic.fields(map[*domain]bool{}) {
-		if len(blamed) == 1 && len(names) == 0 && d.field.kind.isNumber() {
-			hints = append(hints, fmt.Sprintf("fields.yaml lets %s lie between %s and %s", d.field.name, plainNumber(d.field.low), plainNumber(d.field.high)))
-		}
+	if len(blamed) == 1 && len(names) == 0 {
+		hints = append(hints, p.boundsOf(last)...)
 	}
-	for _, part := range partsOf(strings.NewReplacer("..", " ", "(", " ", ")", " ").Replace(last.text)) {
-		if parameter := rules.parameters[part.text]; parameter != nil {
-			hints = append(hints, part.text+" is "+parameter.text)
-		}
-	}
-	last.where.report(idNeverMatches, message, strings.Join(hints, "; "))
+	hints = append(hints, p.parametersOf(last.text)...)
+	last.add(Finding{ID: idNeverMatches, Message: message, Hint: strings.Join(hints, "; ")})
 	return true
+}
+
+// boundsOf says within which bounds the number fields of a part lie.
+func (p *proof) boundsOf(part conjunct) []string {
+	var hints []string
+	for _, d := range domainsOf(part.logic) {
+		if d.field != nil && d.field.kind.isNumber() {
+			hints = append(hints, fmt.Sprintf("fields.yaml lets %s lie between %s and %s", d.name, plainNumber(d.field.low), plainNumber(d.field.high)))
+		}
+	}
+	return hints
+}
+
+var nameInText = regexp.MustCompile(`[a-z][a-z0-9_]*`)
+
+// parametersOf says what the parameters that a text names are.
+func (p *proof) parametersOf(texts ...string) []string {
+	var hints []string
+	for _, text := range texts {
+		for _, name := range nameInText.FindAllString(text, -1) {
+			parameter := p.rules.parameters[name]
+			if parameter == nil {
+				continue
+			}
+			if hint := name + " is " + parameter.text; !slices.Contains(hints, hint) {
+				hints = append(hints, hint)
+			}
+		}
+	}
+	return hints
 }
 
 // contradiction gives the fewest parts that already cannot hold together: one, a pair, or all.
 func (p *proof) contradiction(parts []conjunct) []conjunct {
 	for i := range parts {
-		if one := parts[i : i+1]; !p.possible(one, p.facts, nil) {
+		if one := parts[i : i+1]; !p.possible(one, p.facts) {
 			return one
 		}
 	}
 	for j := range parts {
 		for i := range j {
-			if pair := []conjunct{parts[i], parts[j]}; !p.possible(pair, p.facts, nil) {
+			if pair := []conjunct{parts[i], parts[j]}; !p.possible(pair, p.facts) {
 				return pair
 			}
 		}
@@ -254,30 +343,58 @@ func (p *proof) contradiction(parts []conjunct) []conjunct {
 }
 
 // shadowed reports a rule whose customers are all taken by earlier rules.
-func (p *proof) shadowed(r *provenRule, earlier []*provenRule) {
-	takers := map[string]bool{}
-	taken := func() bool {
+func (p *proof) shadowed(r *provenRule, earlier []*provenRule) bool {
+	if len(earlier) == 0 {
+		return false
+	}
+	var takers []string
+	switch p.ask(p.facts, append(logics(r.parts), noneOf(earlier)...)...) {
+	case somebody:
+		return false
+	case nobody:
+		takers = p.takersOf(r, earlier)
+	case unknown: // at least one by one
 		for _, e := range earlier {
-			surely := true
-			for _, part := range e.parts {
-				surely = surely && part.logic.now() == isTrue
+			if p.ask(p.facts, append(logics(r.parts), not(e.takes))...) == nobody {
+				takers = []string{e.id}
+				break
 			}
-			if surely {
+		}
+		if takers == nil {
+			p.leave("whether " + r.id + " ever gets a customer")
+			return false
+		}
+	}
+	r.label.report(idShadowed, fmt.Sprintf("%s never gets a customer: %s takes everyone it matches", r.id, strings.Join(takers, " or ")),
+		"the first rule that fits wins: put the narrower rule first, or delete this one")
+	return true
+}
+
+// noneOf is what a customer fits whom none of the rules takes.
+func noneOf(rules []*provenRule) []*logic {
+	none := make([]*logic, len(rules))
+	for i, r := range rules {
+		none[i] = not(r.takes)
+	}
+	return none
+}
+
+// takersOf names the earlier rules that take the customers of a rule.
+func (p *proof) takersOf(r *provenRule, earlier []*provenRule) []string {
+	takers := map[string]bool{}
+	s := search{must: logics(r.parts), facts: p.facts}
+	for _, e := range earlier {
+		s.watch = append(s.watch, e.takes)
+	}
+	s.visit = func() bool {
+		for _, e := range earlier {
+			if e.takes.now() == isTrue {
 				takers[e.id] = true
-				return true
+				break
 			}
 		}
 		return false
 	}
-	var also []*logic
-	for _, e := range earlier {
-		for _, part := range e.parts {
-			also = append(also, part.logic)
-		}
-	}
-	if len(earlier) == 0 || p.possible(r.parts, p.facts, taken, also...) {
-		return
-	}
-	r.label.report(idShadowed, fmt.Sprintf("%s never gets a customer: %s takes everyone it matches", r.id, strings.Join(sortedKeys(takers), " or ")),
-		"the first rule that fits wins: put the narrower rule first, or delete this one")
+	p.run(&s)
+	return sortedKeys(takers)
 }

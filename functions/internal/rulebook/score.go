@@ -12,6 +12,8 @@ import (
 // score ranks customers inside a tier.
 type score struct {
 	start    map[functions.Tier]float64
+	starts   map[functions.Tier]value // in the file
+	limit    value                    // of the cap, in the file
 	parts    []scorePart
 	atMost   float64
 	decimals int
@@ -22,6 +24,7 @@ type scorePart struct {
 	name   string
 	points *expression
 	atMost float64 // infinite when there is no cap
+	limit  value   // of the cap, in the file
 }
 
 // highestScore is the most that a score can be, by the contract.
@@ -30,7 +33,7 @@ const highestScore = 100
 // readScore reads how customers are ranked, and proves from the bounds of the fields that no score lies outside 0 to
 // 100.
 func readScore(s *scope, content value, tiers []functions.Tier) score {
-	result := score{start: map[functions.Tier]float64{}}
+	result := score{start: map[functions.Tier]float64{}, starts: map[functions.Tier]value{}}
 	one := content.section("start", "add", "at_most", "decimals")
 	if one.missing() {
 		return result
@@ -39,13 +42,15 @@ func readScore(s *scope, content value, tiers []functions.Tier) score {
 	for _, name := range starts.order {
 		tier := starts.labels[name].word("tier", texts(functions.Tiers))
 		result.start[functions.Tier(tier)] = s.constant(starts.keys[name], 0, highestScore)
+		result.starts[functions.Tier(tier)] = starts.keys[name]
 	}
 	for _, tier := range tiers {
 		if _, has := result.start[tier]; !has && !starts.missing() {
 			starts.report(idMissingKey, fmt.Sprintf("the tier %s has no start", tier), fmt.Sprintf("add %s: and a number", tier))
 		}
 	}
-	result.atMost = s.constant(one.need("at_most"), 0, highestScore)
+	result.limit = one.need("at_most")
+	result.atMost = s.constant(result.limit, 0, highestScore)
 	result.decimals = one.need("decimals").wholeIn(0, 6)
 	lowest := 0.0
 	seen := map[string]bool{}
@@ -79,6 +84,7 @@ func readScorePart(s *scope, item value, seen map[string]bool) (part scorePart, 
 	part.atMost = math.Inf(1)
 	limit, has := one.maybe("at_most")
 	if has {
+		part.limit = limit
 		part.atMost = s.constant(limit, -highestScore, highestScore)
 	}
 	if part.points == nil {

@@ -67,6 +67,18 @@ func (t template) trimmed() template {
 	return t
 }
 
+// String is the text as it stands in the file, with parameters filled in.
+func (t template) String() string {
+	var out strings.Builder
+	for _, p := range t.pieces {
+		out.WriteString(p.text)
+		if p.field != nil {
+			out.WriteString("{" + p.field.name + "}")
+		}
+	}
+	return out.String()
+}
+
 func (s *scope) placeholder(name string) (piece, bool) {
 	if p := s.parameters[name]; p != nil {
 		p.used = true

@@ -22,13 +22,18 @@ type value struct {
 
 func (v value) missing() bool { return v.node == nil }
 
-// report adds a finding at the whole value.
+// report adds an error at the whole value.
 func (v value) report(id, message, hint string) {
+	v.add(Finding{ID: id, Message: message, Hint: hint})
+}
+
+// add adds a finding at the whole value.
+func (v value) add(finding Finding) {
 	if v.missing() {
 		return
 	}
 	if v.node.Kind == yaml.ScalarNode {
-		v.reportPart(0, runeLen(v.node.Value), Finding{ID: id, Message: message, Hint: hint})
+		v.reportPart(0, runeLen(v.node.Value), finding)
 		return
 	}
 	at := spot{v.node.Line, v.node.Column}
@@ -39,7 +44,7 @@ func (v value) report(id, message, hint string) {
 	case v.node.Kind == yaml.MappingNode && len(v.node.Content) > 0:
 		length = runeLen(v.node.Content[0].Value)
 	}
-	v.doc.reportAt(at, length, Finding{ID: id, Message: message, Hint: hint})
+	v.doc.reportAt(at, length, finding)
 }
 
 // faults counts what was reported so far, to tell whether reading something went well.

@@ -1,0 +1,7 @@
+package rulebook
+
+import "github.com/retentionops/retentionops/functions"
+
+func (p *proof) meaning() {}
+
+type TierScore struct{ Tier functions.Tier }
