@@ -1,0 +1,28 @@
+package rulebook
+
+import (
+	"io/fs"
+
+	"github.com/retentionops/retentionops/functions"
+)
+
+// LoadJudging reads the two files that judge, as the archive keeps them of every version that was used. They were
+// checked before they judged, so what they mean is not proven again: a check that has become stricter since keeps nobody
+// from asking why. The book judges and explains; it has no playbooks, and its phase is disabled. The error is Findings
+// when the files are at fault.
+func LoadJudging(files fs.FS) (*Book, error) {
+	out := &collector{kept: true}
+	vocabulary, fieldsData := loadVocabulary(files, out)
+	priority, priorityData := loadPriority(files, vocabulary, out)
+	if findings := out.sorted(); findings.Errors() > 0 {
+		return nil, findings
+	}
+	judging := map[string][]byte{fieldsFile: fieldsData, priorityFile: priorityData}
+	return &Book{
+		version: versionOf(judging), files: judging, vocabulary: vocabulary, priority: priority,
+		playbooks: &playbooks{}, rollouts: map[functions.Phase]Rollout{}, phase: functions.PhaseDisabled,
+	}, nil
+}
+
+// Judging are the names of the files that judge. A version stands for exactly these.
+func Judging() []string { return []string{fieldsFile, priorityFile} }
