@@ -30,6 +30,7 @@ type Call struct {
 type (
 	callKey     struct{}
 	reporterKey struct{}
+	stopKey     struct{}
 )
 
 // WithCall puts the facts of a call into the context.
@@ -53,4 +54,18 @@ func Report(ctx context.Context, progress Progress) {
 	if report, ok := ctx.Value(reporterKey{}).(func(Progress)); ok {
 		report(progress)
 	}
+}
+
+// WithStop puts into the context another one, stop, that ends when the program is about to end. Work that outlives its
+// caller on purpose must still give way to that, while there is time to write down how far it came.
+func WithStop(ctx, stop context.Context) context.Context {
+	return context.WithValue(ctx, stopKey{}, stop)
+}
+
+// StopFrom gives the context that ends when the program is about to end; one that never ends when nobody told.
+func StopFrom(ctx context.Context) context.Context {
+	if stop, ok := ctx.Value(stopKey{}).(context.Context); ok {
+		return stop
+	}
+	return context.Background()
 }

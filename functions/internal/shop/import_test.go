@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/duckdb/duckdb-go/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/shop"
+	"github.com/retentionops/retentionops/functions/internal/warehouse/duckdbwarehouse"
 )
 
 const orderHeader = "order_id,customer_id,order_date,order_amount,country\n"
@@ -25,12 +25,12 @@ const orderHeader = "order_id,customer_id,order_date,order_amount,country\n"
 // emptyShop is a fresh database in memory.
 func emptyShop(tb testing.TB) *sql.DB {
 	tb.Helper()
-	db, err := sql.Open("duckdb", "")
+	opened, err := duckdbwarehouse.Open(context.Background(), "")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { db.Close() })
-	return db
+	tb.Cleanup(func() { opened.Close() })
+	return opened.DB()
 }
 
 // stocked is a database with one order in it, which an import that fails must leave there.
