@@ -69,19 +69,34 @@ func Format(files fs.FS) (Formatted, error) {
 	if before != nil && !slices.Equal(before.meaning(), after.meaning()) {
 		return Formatted{}, errors.New("spelling the rules the usual way would change what they mean; nothing was changed")
 	}
-	tests := &collector{noting: true}
-	names, err := exampleFiles(files)
+	tests, err := after.respellExamples(files, &result)
 	if err != nil {
 		return Formatted{}, err
 	}
-	for _, name := range names {
-		after.readExamples(files, name, tests)
-	}
-	result.apply(tests.spellings)
-	if faults := tests.sorted().of(SeverityError); len(faults) > 0 {
-		return Formatted{}, faults
+	if tests.Errors() > 0 {
+		return Formatted{}, tests
 	}
 	return result, nil
+}
+
+// respellExamples spells yes and no in the examples. It gives what is wrong with them beyond spelling.
+func (b *Book) respellExamples(files fs.FS, result *Formatted) (Findings, error) {
+	names, err := exampleFiles(files)
+	if err != nil {
+		return nil, err
+	}
+	out, again := &collector{noting: true}, &collector{}
+	for _, name := range names {
+		b.readExamples(files, name, out)
+	}
+	result.apply(out.spellings)
+	for _, name := range names {
+		b.readExamples(overlay{files, result.Files}, name, again)
+	}
+	if again.sorted().Errors() > 0 {
+		return out.sorted().of(SeverityError), nil
+	}
+	return nil, nil
 }
 
 // of are the findings of one severity.

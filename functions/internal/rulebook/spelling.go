@@ -137,6 +137,9 @@ func (s spelling) expression(raw func(at int) int) []edit {
 		if i > 0 {
 			from = left.To
 		}
+		if token.Kind == lexer.EOF {
+			token.From = runeLen(text)
+		}
 		gap := s.doc.source.runes[raw(from):raw(token.From)]
 		switch {
 		case slices.ContainsFunc(gap, func(r rune) bool { return !blank(r) }):
