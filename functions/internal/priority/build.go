@@ -95,7 +95,7 @@ func (b *Builder) write(
 	ctx context.Context, book *rulebook.Book, a *retention.Assessment, out functions.BuildPriorityQueueOutput,
 ) (functions.BuildPriorityQueueOutput, error) {
 	for name, content := range book.Files() {
-		err := b.Archive.PutIfAbsent(ctx, "rules/"+a.RulesVersion+"/"+name, content)
+		err := b.Archive.PutIfAbsent(ctx, rulesName(a.RulesVersion, name), content)
 		if err != nil && !errors.Is(err, archive.ErrExists) {
 			return out, fmt.Errorf("keep the rule files of version %s: %w", a.RulesVersion, err)
 		}

@@ -19,9 +19,13 @@ func load(files fs.FS, out *collector) (*Book, Findings) {
 		// What the rules mean is of no use to somebody who must first mend them.
 		return nil, slices.DeleteFunc(findings, func(f Finding) bool { return f.Severity == SeverityNote })
 	}
+	book := newBook(vocabulary, priority, fieldsData, priorityData)
+	book.playbooks, book.rollouts, book.phase = playbooks, rollouts, phase
+	return book, findings
+}
+
+// newBook makes a book that judges of the two files that say how.
+func newBook(v *vocabulary, p *priority, fieldsData, priorityData []byte) *Book {
 	judging := map[string][]byte{fieldsFile: fieldsData, priorityFile: priorityData}
-	return &Book{
-		version: versionOf(judging), files: judging,
-		vocabulary: vocabulary, priority: priority, engine: newEngine(priority), playbooks: playbooks, rollouts: rollouts, phase: phase,
-	}, findings
+	return &Book{version: versionOf(judging), files: judging, vocabulary: v, priority: p, engine: newEngine(p)}
 }

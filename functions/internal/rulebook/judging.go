@@ -17,11 +17,20 @@ func LoadJudging(files fs.FS) (*Book, error) {
 	if findings := out.sorted(); findings.Errors() > 0 {
 		return nil, findings
 	}
-	judging := map[string][]byte{fieldsFile: fieldsData, priorityFile: priorityData}
-	return &Book{
-		version: versionOf(judging), files: judging, vocabulary: vocabulary, priority: priority,
-		playbooks: &playbooks{}, rollouts: map[functions.Phase]Rollout{}, phase: functions.PhaseDisabled,
-	}, nil
+	book := newBook(vocabulary, priority, fieldsData, priorityData)
+	book.playbooks, book.rollouts, book.phase = &playbooks{}, map[functions.Phase]Rollout{}, functions.PhaseDisabled
+	return book, nil
+}
+
+// LoadKept is LoadJudging for files by name, as Files gives them.
+func LoadKept(files map[string][]byte) (*Book, error) { return LoadJudging(overlay{noFiles{}, files}) }
+
+// noFiles is a folder without files.
+type noFiles struct{}
+
+// Open implements fs.FS.
+func (noFiles) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 // Judging are the names of the files that judge. A version stands for exactly these.
