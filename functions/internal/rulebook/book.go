@@ -31,7 +31,6 @@ type Book struct {
 	files      map[string][]byte // the files that judge
 	vocabulary *vocabulary
 	priority   *priority
-	engine     *engine // of the priority
 	playbooks  *playbooks
 	rollouts   map[functions.Phase]Rollout
 	phase      functions.Phase

@@ -27,5 +27,5 @@ func load(files fs.FS, out *collector) (*Book, Findings) {
 // newBook makes a book that judges of the two files that say how.
 func newBook(v *vocabulary, p *priority, fieldsData, priorityData []byte) *Book {
 	judging := map[string][]byte{fieldsFile: fieldsData, priorityFile: priorityData}
-	return &Book{version: versionOf(judging), files: judging, vocabulary: v, priority: p, engine: newEngine(p)}
+	return &Book{version: versionOf(judging), files: judging, vocabulary: v, priority: p}
 }

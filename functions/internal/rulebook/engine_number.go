@@ -9,16 +9,19 @@ import (
 )
 
 // translator makes closures of the tree of an expression, after our check and expr's. What it does not know is a fault
-// of the program, as the check lets nothing else through; it is kept and reported once.
-type translator struct{ fault error }
+// of the program, as the check lets nothing else through; the first one is kept.
+type translator struct {
+	profile *profile // what is known of the customers; nil: nothing
+	fault   error
+}
 
 func (t *translator) unknown(node ast.Node) {
 	if t.fault == nil {
-		t.fault = fmt.Errorf("nothing is known of %T %s", node, node)
+		t.fault = fmt.Errorf("the engine has nothing for %s, a %T", node, node)
 	}
 }
 
-// operand is a number with what a closure above it can make use of.
+// operand is a number, with what a closure above it can make use of.
 type operand struct {
 	number
 	constant bool
@@ -62,13 +65,7 @@ func (t *translator) number(node ast.Node) operand {
 		}
 		return t.arithmetic(n)
 	case *ast.ConditionalNode:
-		when, first, second := t.truth(n.Cond), t.number(n.Exp1).number, t.number(n.Exp2).number
-		return computed(func(s *subject) float64 {
-			if when(s) {
-				return first(s)
-			}
-			return second(s)
-		}, operand{})
+		return t.chooseNumber(n)
 	case *ast.BuiltinNode:
 		return t.call(n, n.Name, n.Arguments)
 	case *ast.CallNode:
@@ -83,15 +80,17 @@ func (t *translator) number(node ast.Node) operand {
 // numberField reads a field, in the form that can be empty or plainly.
 func (t *translator) numberField(n *ast.IdentifierNode) operand {
 	name, maybe := strings.CutPrefix(n.Value, maybePrefix)
-	c := columnNamed(name)
 	slot, has := slotOf[name]
-	if c == nil || !has || !c.kind.isNumber() {
+	switch {
+	case !has || maybe && emptyIn(slot) == nil:
 		t.unknown(n)
 		return constantOf(0)
+	case slot == medianSlot && t.profile != nil:
+		return constantOf(t.profile.median)
 	}
 	field := operand{number: func(s *subject) float64 { return s.number(slot) }, slot: slot}
 	if maybe {
-		field.empty = func(s *subject) bool { return s.isEmpty(slot) }
+		field.empty = emptyIn(slot)
 	}
 	return field
 }
@@ -103,13 +102,30 @@ func (t *translator) standIn(n *ast.BinaryNode) operand {
 		t.unknown(n)
 		return constantOf(0)
 	}
-	slot := left.slot
 	return computed(func(s *subject) float64 {
-		if s.isEmpty(slot) {
+		if left.empty(s) {
 			return right(s)
 		}
-		return s.number(slot)
+		return left.number(s)
 	}, left)
+}
+
+// chooseNumber is c ? a : b.
+func (t *translator) chooseNumber(n *ast.ConditionalNode) operand {
+	when := t.truth(n.Cond)
+	first, second := t.number(n.Exp1), t.number(n.Exp2)
+	if when.settled {
+		if when.value {
+			return first
+		}
+		return second
+	}
+	return operand{slot: -1, number: func(s *subject) float64 {
+		if when.truth(s) {
+			return first.number(s)
+		}
+		return second.number(s)
+	}}
 }
 
 // arithmetic is + - * /. No step is joined with another: a product that is added at once would be rounded once and not
@@ -193,11 +209,11 @@ func function(name string, of []number) number {
 		return func(s *subject) float64 { return math.Round(a(s)) }
 	case "abs":
 		return func(s *subject) float64 {
-			if x := a(s); x < 0 {
+			x := a(s)
+			if x < 0 {
 				return -x
-			} else {
-				return x // -0 stays -0, as with expr
 			}
+			return x // -0 stays -0, as with expr
 		}
 	}
 	return nil

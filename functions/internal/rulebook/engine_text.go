@@ -6,69 +6,95 @@ import (
 	"github.com/retentionops/retentionops/functions"
 )
 
-// closure makes a closure of a template.
-func (t template) closure() text {
-	parts := make([]text, len(t.pieces))
-	for i, p := range t.pieces {
-		parts[i] = p.closure()
-	}
-	switch len(parts) {
-	case 1:
-		return parts[0]
-	default:
-		return func(to []byte, s *subject) []byte {
-			for _, part := range parts {
-				to = part(to, s)
-			}
-			return to
-		}
-	}
+// phrase is a text, or what is known of it already.
+type phrase struct {
+	text
+	settled bool
+	value   string
 }
 
-func (p piece) closure() text {
-	if p.field == nil {
-		fixed := p.text
-		return func(to []byte, _ *subject) []byte { return append(to, fixed...) }
+// phrase translates a template.
+func (t *translator) phrase(of template) phrase {
+	var parts []phrase
+	for _, p := range of.pieces {
+		part := t.piece(p)
+		if last := len(parts) - 1; part.settled && last >= 0 && parts[last].settled {
+			part = said(parts[last].value + part.value)
+			parts = parts[:last]
+		}
+		parts = append(parts, part)
 	}
-	switch f := p.field; {
-	case f.choice != nil:
-		choice := f.choice
+	switch len(parts) {
+	case 0:
+		return said("")
+	case 1:
+		return parts[0]
+	}
+	return phrase{text: func(to []byte, s *subject) []byte {
+		for i := range parts {
+			to = parts[i].text(to, s)
+		}
+		return to
+	}}
+}
+
+func said(fixed string) phrase {
+	return phrase{text: func(to []byte, _ *subject) []byte { return append(to, fixed...) }, settled: true, value: fixed}
+}
+
+func (t *translator) piece(p piece) phrase {
+	f := p.field
+	switch {
+	case f == nil:
+		return said(p.text)
+	case f.isStatistic():
+		return phrase{text: func(to []byte, s *subject) []byte { return append(to, s.median...) }}
+	case f.choice != nil && t.profile != nil:
+		return said(t.profile.words[f.name])
+	case f.yes != nil && t.profile != nil:
+		return said(yesText(t.profile.yes[f.name]))
+	}
+	return phrase{text: f.column.text()}
+}
+
+func yesText(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+// text appends the value of a column as a person reads it.
+func (c *column) text() text {
+	switch {
+	case c.choice != nil:
 		return func(to []byte, s *subject) []byte {
-			if word := choice(s.customer); word.Valid {
+			if word := c.choice(s.customer); word.Valid {
 				return append(to, word.V...)
 			}
 			return append(to, unknownValue...)
 		}
-	case f.whole != nil:
-		whole := f.whole
+	case c.yes != nil:
 		return func(to []byte, s *subject) []byte {
-			if number := whole(s.customer); number.Valid {
-				return strconv.AppendInt(to, number.V, 10)
+			if yes := c.yes(s.customer); yes.Valid {
+				return append(to, yesText(yes.V)...)
 			}
 			return append(to, unknownValue...)
 		}
-	case f.yes != nil:
-		yes := f.yes
+	case c.whole != nil:
 		return func(to []byte, s *subject) []byte {
-			switch is := yes(s.customer); {
-			case !is.Valid:
-				return append(to, unknownValue...)
-			case is.V:
-				return append(to, "yes"...)
-			default:
-				return append(to, "no"...)
-			}
-		}
-	case f.amount != nil:
-		amount := f.amount
-		return func(to []byte, s *subject) []byte {
-			if money := amount(s.customer); money.Valid {
-				return appendMoney(to, money.V)
+			if whole := c.whole(s.customer); whole.Valid {
+				return strconv.AppendInt(to, whole.V, 10)
 			}
 			return append(to, unknownValue...)
 		}
 	default:
-		return func(to []byte, s *subject) []byte { return append(to, s.median...) }
+		return func(to []byte, s *subject) []byte {
+			if amount := c.amount(s.customer); amount.Valid {
+				return appendMoney(to, amount.V)
+			}
+			return append(to, unknownValue...)
+		}
 	}
 }
 

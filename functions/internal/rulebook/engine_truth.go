@@ -3,35 +3,37 @@ package rulebook
 import (
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/expr-lang/expr/ast"
 )
 
+// condition is a truth, or what is known of it already.
+type condition struct {
+	truth
+	settled, value bool
+}
+
+func settled(value bool) condition {
+	return condition{truth: func(*subject) bool { return value }, settled: true, value: value}
+}
+
+func open(t truth) condition { return condition{truth: t} }
+
 // truth translates a node that is yes or no.
-func (t *translator) truth(node ast.Node) truth {
+func (t *translator) truth(node ast.Node) condition {
 	switch n := node.(type) {
 	case *ast.BoolNode:
-		value := n.Value
-		return func(*subject) bool { return value }
+		return settled(n.Value)
 	case *ast.IdentifierNode:
-		if c := columnNamed(n.Value); c != nil && c.kind == kindYesNo {
-			if slot, has := slotOf[n.Value]; has {
-				return func(s *subject) bool { return s.truths[slot] }
-			}
+		if c := columnNamed(n.Value); c != nil && c.yes != nil {
+			return t.yesField(c)
 		}
 	case *ast.UnaryNode:
 		if n.Operator == "not" || n.Operator == "!" {
 			return opposite(t.truth(n.Node))
 		}
 	case *ast.ConditionalNode:
-		when, first, second := t.truth(n.Cond), t.truth(n.Exp1), t.truth(n.Exp2)
-		return func(s *subject) bool {
-			if when(s) {
-				return first(s)
-			}
-			return second(s)
-		}
+		return t.chooseTruth(n)
 	case *ast.BinaryNode:
 		switch n.Operator {
 		case "and", "&&":
@@ -55,87 +57,144 @@ func (t *translator) truth(node ast.Node) truth {
 		}
 	}
 	t.unknown(node)
-	return func(*subject) bool { return false }
+	return settled(false)
 }
 
-func opposite(a truth) truth { return func(s *subject) bool { return !a(s) } }
+// yesField reads a yes/no field.
+func (t *translator) yesField(c *column) condition {
+	if t.profile != nil {
+		return settled(t.profile.yes[c.name])
+	}
+	return open(func(s *subject) bool { return c.yes(s.customer).V })
+}
+
+func opposite(a condition) condition {
+	if a.settled {
+		return settled(!a.value)
+	}
+	return open(func(s *subject) bool { return !a.truth(s) })
+}
+
+// chooseTruth is c ? a : b.
+func (t *translator) chooseTruth(n *ast.ConditionalNode) condition {
+	when, first, second := t.truth(n.Cond), t.truth(n.Exp1), t.truth(n.Exp2)
+	if when.settled {
+		if when.value {
+			return first
+		}
+		return second
+	}
+	return open(func(s *subject) bool {
+		if when.truth(s) {
+			return first.truth(s)
+		}
+		return second.truth(s)
+	})
+}
 
 // chain gives the conditions that one operator joins, from left to right: a and (b and c) asks the same as a and b and c.
-func (t *translator) chain(node ast.Node, operators ...string) []truth {
+func (t *translator) chain(node ast.Node, operators ...string) []condition {
 	if n, is := node.(*ast.BinaryNode); is && slices.Contains(operators, n.Operator) {
 		return append(t.chain(n.Left, operators...), t.chain(n.Right, operators...)...)
 	}
-	return []truth{t.truth(node)}
+	return []condition{t.truth(node)}
 }
 
-func every(of []truth) truth {
-	a, b := of[0], of[1]
-	switch len(of) {
-	case 2:
-		return func(s *subject) bool { return a(s) && b(s) }
-	case 3:
-		c := of[2]
-		return func(s *subject) bool { return a(s) && b(s) && c(s) }
+// unsettled gives the truths that are still to be asked, unless one is settled with the value that decides.
+func unsettled(of []condition, decides bool) (left []truth, decided bool) {
+	for _, one := range of {
+		switch {
+		case !one.settled:
+			left = append(left, one.truth)
+		case one.value == decides:
+			return nil, true
+		}
 	}
-	return func(s *subject) bool {
-		for _, one := range of {
+	return left, false
+}
+
+// every is a and b and … .
+func every(of []condition) condition {
+	left, decided := unsettled(of, false)
+	switch {
+	case decided:
+		return settled(false)
+	case len(left) == 0:
+		return settled(true)
+	case len(left) == 1:
+		return open(left[0])
+	case len(left) == 2:
+		a, b := left[0], left[1]
+		return open(func(s *subject) bool { return a(s) && b(s) })
+	}
+	return open(func(s *subject) bool {
+		for _, one := range left {
 			if !one(s) {
 				return false
 			}
 		}
 		return true
-	}
+	})
 }
 
-func some(of []truth) truth {
-	a, b := of[0], of[1]
-	switch len(of) {
-	case 2:
-		return func(s *subject) bool { return a(s) || b(s) }
-	case 3:
-		c := of[2]
-		return func(s *subject) bool { return a(s) || b(s) || c(s) }
+// some is a or b or … .
+func some(of []condition) condition {
+	left, decided := unsettled(of, true)
+	switch {
+	case decided:
+		return settled(true)
+	case len(left) == 0:
+		return settled(false)
+	case len(left) == 1:
+		return open(left[0])
+	case len(left) == 2:
+		a, b := left[0], left[1]
+		return open(func(s *subject) bool { return a(s) || b(s) })
 	}
-	return func(s *subject) bool {
-		for _, one := range of {
+	return open(func(s *subject) bool {
+		for _, one := range left {
 			if one(s) {
 				return true
 			}
 		}
 		return false
-	}
+	})
 }
 
 // less is a < b.
-func less(left, right operand) truth {
+func less(left, right operand) condition {
+	a, b := left.number, right.number
 	switch {
+	case left.constant && right.constant:
+		return settled(left.value < right.value)
 	case left.slot >= 0 && right.constant:
 		slot, k := left.slot, right.value
-		return func(s *subject) bool { return s.number(slot) < k }
+		return open(func(s *subject) bool { return s.number(slot) < k })
 	case left.constant && right.slot >= 0:
 		k, slot := left.value, right.slot
-		return func(s *subject) bool { return k < s.number(slot) }
+		return open(func(s *subject) bool { return k < s.number(slot) })
 	}
-	a, b := left.number, right.number
-	return func(s *subject) bool { return a(s) < b(s) }
+	return open(func(s *subject) bool { return a(s) < b(s) })
 }
 
 // atMost is a <= b.
-func atMost(left, right operand) truth {
+func atMost(left, right operand) condition {
+	a, b := left.number, right.number
 	switch {
+	case left.constant && right.constant:
+		return settled(left.value <= right.value)
 	case left.slot >= 0 && right.constant:
 		slot, k := left.slot, right.value
-		return func(s *subject) bool { return s.number(slot) <= k }
+		return open(func(s *subject) bool { return s.number(slot) <= k })
 	case left.constant && right.slot >= 0:
 		k, slot := left.value, right.slot
-		return func(s *subject) bool { return k <= s.number(slot) }
+		return open(func(s *subject) bool { return k <= s.number(slot) })
 	}
-	a, b := left.number, right.number
-	return func(s *subject) bool { return a(s) <= b(s) }
+	return open(func(s *subject) bool { return a(s) <= b(s) })
 }
 
-// equal is a == b: of words, of yes and no, of numbers, or with nothing.
-func (t *translator) equal(n *ast.BinaryNode) truth {
+// equal is a == b: of a choice and a word, of yes and no, of numbers, or with nothing.
+func (t *translator) equal(n *ast.BinaryNode) condition {
 	switch {
 	case isNil(n.Right):
 		return t.isEmpty(n.Left)
@@ -144,23 +203,29 @@ func (t *translator) equal(n *ast.BinaryNode) truth {
 	}
 	switch kindOf(n.Left) {
 	case reflect.String:
-		field, literal := n.Left, n.Right
-		if _, is := field.(*ast.StringNode); is {
-			field, literal = literal, field
+		if _, is := n.Left.(*ast.StringNode); is {
+			return t.oneOf(n.Right, n.Left)
 		}
-		return t.isWord(field, literal)
+		return t.oneOf(n.Left, n.Right)
 	case reflect.Bool:
-		a, b := t.truth(n.Left), t.truth(n.Right)
-		if constant, is := n.Right.(*ast.BoolNode); is {
-			if constant.Value {
-				return a
-			}
-			return opposite(a)
-		}
-		return func(s *subject) bool { return a(s) == b(s) }
+		return same(t.truth(n.Left), t.truth(n.Right))
 	default:
 		return equalNumbers(t.number(n.Left), t.number(n.Right))
 	}
+}
+
+// same is a == b of yes and no.
+func same(a, b condition) condition {
+	if a.settled {
+		a, b = b, a
+	}
+	switch {
+	case b.settled && b.value:
+		return a
+	case b.settled:
+		return opposite(a)
+	}
+	return open(func(s *subject) bool { return a.truth(s) == b.truth(s) })
 }
 
 // kindOf is what expr's checker found a node to be; what may be empty is of the kind of its value.
@@ -176,98 +241,86 @@ func kindOf(node ast.Node) reflect.Kind {
 }
 
 // isEmpty is a == nil.
-func (t *translator) isEmpty(node ast.Node) truth {
+func (t *translator) isEmpty(node ast.Node) condition {
 	if field := t.number(node); field.empty != nil {
-		return field.empty
+		return open(field.empty)
 	}
 	t.unknown(node)
-	return func(*subject) bool { return false }
+	return settled(false)
 }
 
 // equalNumbers is a == b. What is empty equals only what is empty.
-func equalNumbers(left, right operand) truth {
+func equalNumbers(left, right operand) condition {
 	if left.constant {
 		left, right = right, left
 	}
 	a, b := left.number, right.number
-	same := func(s *subject) bool { return a(s) == b(s) }
-	if left.slot >= 0 && right.constant {
+	equal := func(s *subject) bool { return a(s) == b(s) }
+	switch {
+	case left.constant:
+		return settled(left.value == right.value)
+	case left.slot >= 0 && right.constant:
 		slot, k := left.slot, right.value
-		same = func(s *subject) bool { return s.number(slot) == k }
+		equal = func(s *subject) bool { return s.number(slot) == k }
 	}
 	noA, noB := left.empty, right.empty
 	switch {
 	case noA == nil && noB == nil:
-		return same
+		return open(equal)
 	case noA == nil:
-		return func(s *subject) bool { return !noB(s) && same(s) }
+		return open(func(s *subject) bool { return !noB(s) && equal(s) })
 	case noB == nil:
-		return func(s *subject) bool { return !noA(s) && same(s) }
+		return open(func(s *subject) bool { return !noA(s) && equal(s) })
 	}
-	return func(s *subject) bool {
+	return open(func(s *subject) bool {
 		if noA(s) || noB(s) {
 			return noA(s) && noB(s)
 		}
-		return same(s)
-	}
-}
-
-// wordSlot gives the slot of a choice.
-func (t *translator) wordSlot(node ast.Node) (slot int, ok bool) {
-	n, is := node.(*ast.IdentifierNode)
-	if is && !strings.HasPrefix(n.Value, maybePrefix) {
-		if c := columnNamed(n.Value); c != nil && c.kind == kindChoice {
-			slot, ok = slotOf[n.Value]
-		}
-	}
-	if !ok {
-		t.unknown(node)
-	}
-	return slot, ok
-}
-
-// isWord is field == "X".
-func (t *translator) isWord(field, literal ast.Node) truth {
-	slot, ok := t.wordSlot(field)
-	word, is := literal.(*ast.StringNode)
-	if !ok || !is {
-		t.unknown(literal)
-		return func(*subject) bool { return false }
-	}
-	value := word.Value
-	return func(s *subject) bool { return s.words[slot] == value }
+		return equal(s)
+	})
 }
 
 // member is a in [X, Y].
-func (t *translator) member(n *ast.BinaryNode) truth {
+func (t *translator) member(n *ast.BinaryNode) condition {
 	list, is := n.Right.(*ast.ArrayNode)
 	if !is {
 		t.unknown(n)
-		return func(*subject) bool { return false }
+		return settled(false)
 	}
-	if kindOf(n.Left) != reflect.String {
-		return t.memberNumber(n.Left, list)
+	if kindOf(n.Left) == reflect.String {
+		return t.oneOf(n.Left, list.Nodes...)
 	}
-	var words []string
-	for _, item := range list.Nodes {
-		if word, is := item.(*ast.StringNode); is {
-			words = append(words, word.Value)
-			continue
-		}
-		t.unknown(item)
-	}
-	slot, _ := t.wordSlot(n.Left)
-	return func(s *subject) bool { return slices.Contains(words, s.words[slot]) }
-}
-
-func (t *translator) memberNumber(left ast.Node, list *ast.ArrayNode) truth {
-	asked := t.number(left)
-	var of []truth
-	for _, item := range list.Nodes {
-		of = append(of, equalNumbers(asked, t.number(item)))
-	}
-	if len(of) == 1 {
-		return of[0]
+	asked := t.number(n.Left)
+	of := make([]condition, len(list.Nodes))
+	for i, item := range list.Nodes {
+		of[i] = equalNumbers(asked, t.number(item))
 	}
 	return some(of)
+}
+
+// oneOf tells whether a choice is one of some words.
+func (t *translator) oneOf(choice ast.Node, literals ...ast.Node) condition {
+	var words []string
+	for _, literal := range literals {
+		word, is := literal.(*ast.StringNode)
+		if !is {
+			t.unknown(literal)
+			return settled(false)
+		}
+		words = append(words, word.Value)
+	}
+	n, is := choice.(*ast.IdentifierNode)
+	if !is {
+		t.unknown(choice)
+		return settled(false)
+	}
+	c := columnNamed(n.Value)
+	switch {
+	case c == nil || c.choice == nil:
+		t.unknown(choice)
+		return settled(false)
+	case t.profile != nil:
+		return settled(slices.Contains(words, t.profile.words[c.name]))
+	}
+	return open(func(s *subject) bool { return slices.Contains(words, c.choice(s.customer).V) })
 }

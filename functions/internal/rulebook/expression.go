@@ -44,8 +44,6 @@ type expression struct {
 	tree    ast.Node // with the parameters put in
 	within  interval // of a formula
 	where   value
-	fits    truth  // of a condition, for the engine
-	counts  number // of a formula, for the engine
 }
 
 // compile reads an expression from a scalar. A nil result was reported.
@@ -100,20 +98,20 @@ func (s *scope) compileWith(text string, want kind, v value, report func(from, t
 		return nil
 	}
 	e := &expression{text: text, program: program, tree: tree.Node, within: meaning.interval, where: v}
-	if err := e.translate(want); err != nil {
+	if err := e.translatable(want); err != nil {
 		report(0, runeLen(text), Finding{ID: idNotAllowed, Message: err.Error()})
 		return nil
 	}
 	return e
 }
 
-// translate makes the closure that the engine judges by.
-func (e *expression) translate(want kind) error {
+// translatable tells what of the expression the engine has nothing for, which is nothing at all.
+func (e *expression) translatable(want kind) error {
 	t := &translator{}
 	if want == kindYesNo {
-		e.fits = t.truth(e.tree)
+		t.truth(e.tree)
 	} else {
-		e.counts = t.number(e.tree).number
+		t.number(e.tree)
 	}
 	return t.fault
 }

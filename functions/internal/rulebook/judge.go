@@ -7,22 +7,49 @@ import (
 
 // Judge judges customers, one after another: it belongs to one goroutine.
 type Judge struct {
-	engine    *engine
+	priority  *priority
+	plans     [profiles]*plan // each made for the first customer of its profile
+	large     bool            // the rules are so large that there is one plan for all
 	subject   subject
 	reason    []byte
 	reasons   map[string]string // every reason that was given, once
-	reference *reference        // judges instead of the engine
+	reference *reference        // judges instead of the plans
 }
 
-// mostReasons bounds what a judge keeps: reasons with a number in them are many.
-const mostReasons = 10_000
+// The bounds of what a judge keeps.
+const (
+	mostReasons = 10_000   // reasons with a number in them are many
+	mostPlanned = 32 << 10 // characters of conditions and formulas that are planned for each profile
+)
 
 // NewJudge makes a judge that compares with the median revenue of all customers.
 func (b *Book) NewJudge(medianRevenue functions.Money) *Judge {
-	j := &Judge{engine: b.engine, reasons: map[string]string{}}
+	j := &Judge{priority: b.priority, large: b.priority.size() > mostPlanned, reasons: map[string]string{}}
 	j.subject.median = medianRevenue.StringFixed(2)
 	j.subject.numbers[medianSlot] = nearestFloat(medianRevenue)
 	return j
+}
+
+// size is the length of all conditions and formulas.
+func (p *priority) size() int {
+	length := 0
+	for _, r := range p.rules {
+		length += len(r.when.text)
+	}
+	for _, m := range p.mentions {
+		length += len(m.when.text)
+	}
+	for _, part := range p.score.parts {
+		length += len(part.points.text)
+	}
+	for _, actions := range p.actions {
+		for _, a := range actions {
+			if a.when != nil {
+				length += len(a.when.text)
+			}
+		}
+	}
+	return length
 }
 
 // Judge gives the verdict on a customer. The customer must be vetted: a fault in it is not looked for again. A customer
@@ -31,21 +58,58 @@ func (j *Judge) Judge(c *retention.Customer) (Verdict, error) {
 	if j.reference != nil {
 		return j.reference.judge(c)
 	}
+	at := anyProfile
+	if !j.large {
+		at = profileOf(c)
+	}
+	p := j.plans[at]
+	if p == nil {
+		p = newPlan(j.priority, profileAt(at, j.subject.numbers[medianSlot]))
+		j.plans[at] = p
+	}
+	if len(p.rules) == 0 {
+		return Verdict{}, p.fault
+	}
 	s := &j.subject
 	s.take(c)
-	for i := range j.engine.rules {
-		if r := &j.engine.rules[i]; r.when(s) {
-			j.reason = j.engine.reason(j.reason[:0], r, s)
-			return Verdict{
-				Tier: r.tier, RuleID: r.id, Score: j.engine.score(r, s), Reason: j.kept(j.reason), Action: r.action(s),
-				ValueProxy: j.engine.share.shareOf(j.engine.share.of.amount(c).V),
-			}, nil
+	for i := range p.rules {
+		if r := &p.rules[i]; r.when == nil || r.when(s) {
+			return j.verdict(r, s)
 		}
 	}
-	return Verdict{}, nil
+	return Verdict{}, p.fault
 }
 
-// kept gives the text of a reason, which is made once for all customers with that reason.
+// verdict works out what follows from a rule that fits.
+func (j *Judge) verdict(r *plannedRule, s *subject) (Verdict, error) {
+	v := r.verdict
+	v.Score = r.score(&j.priority.score, s)
+	v.Reason = j.reasonOf(r, s)
+	share := &j.priority.share
+	v.ValueProxy = share.shareOf(share.of.amount(s.customer).V)
+	var err error
+	v.Action, err = r.action(s)
+	return v, err
+}
+
+// reasonOf gives the text of a reason, which is made once for all customers with that reason.
+func (j *Judge) reasonOf(r *plannedRule, s *subject) string {
+	if r.reasons == nil {
+		j.reason = r.reason(j.reason[:0], s)
+		return j.kept(j.reason)
+	}
+	at := 0
+	for i, asked := range r.asked {
+		if asked(s) {
+			at |= 1 << i
+		}
+	}
+	if r.reasons[at] == "" {
+		r.reasons[at] = string(r.reason(nil, s))
+	}
+	return r.reasons[at]
+}
+
 func (j *Judge) kept(reason []byte) string {
 	if known, has := j.reasons[string(reason)]; has {
 		return known

@@ -161,7 +161,7 @@ func (r *Reach) expression(of string, e *expression, node ast.Node) *inquiry {
 // part adds a part of a condition.
 func (r *Reach) part(of, text string, at value, tree ast.Node) *inquiry {
 	var t translator
-	one := &inquiry{holds: t.truth(tree), item: -1}
+	one := &inquiry{holds: t.truth(tree).truth, item: -1}
 	if t.fault != nil && r.fault == nil {
 		r.fault = fmt.Errorf("take a condition of %s apart: %w", of, t.fault)
 	}
