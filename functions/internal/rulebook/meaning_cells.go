@@ -178,7 +178,7 @@ func (s *search) from(i int) answer {
 	}
 	a := s.axes[i]
 	for on, r := range a.runs {
-		a.on, a.at = on, r.first
+		a.on, a.at, a.together = on, r.first, r.last+1
 		if result := s.from(i + 1); result != nobody {
 			return result
 		}
@@ -246,26 +246,17 @@ func (p *proof) tellUnproven() {
 	})
 }
 
-// premise is one of the conditions that together rule everybody out.
-type premise struct {
-	logic *logic
-	text  string
-}
-
-// because gives the fewest premises, and the names of the fewest facts, that already rule everybody out: first ones are
-// done without first.
-func (p *proof) because(premises []premise) (needed []premise, facts []string) {
-	needed = slices.Clone(premises)
+// fewest gives premises by which nobody is left and none of which can be left out: the first are tried first.
+func (p *proof) fewest(premises []premise) []premise {
+	needed := slices.Clone(premises)
 	for i := 0; i < len(needed); {
-		without := slices.Delete(slices.Clone(needed), i, i+1)
-		if p.ask(p.facts, premiseLogics(without)...) == nobody {
-			needed = without
+		if fewer := without(needed, i); p.ask(p.facts, premiseLogics(fewer)...) == nobody {
+			needed = fewer
 		} else {
 			i++
 		}
 	}
-	facts = p.fewestFacts(func(facts []*provenFact) bool { return p.ask(facts, premiseLogics(needed)...) == nobody })
-	return needed, facts
+	return needed
 }
 
 func premiseLogics(premises []premise) []*logic {
@@ -283,8 +274,8 @@ func (p *proof) fewestFacts(holds func(facts []*provenFact) bool) []string {
 	}
 	needed := slices.Clone(p.facts)
 	for i := 0; i < len(needed); {
-		if without := slices.Delete(slices.Clone(needed), i, i+1); holds(without) {
-			needed = without
+		if fewer := without(needed, i); holds(fewer) {
+			needed = fewer
 		} else {
 			i++
 		}

@@ -242,34 +242,45 @@ func counted(wanted int, exact bool) string {
 
 // result is the range of a function's result.
 func (c *check) result(node ast.Node, name string, ranges []interval) sense {
-	number := func(i interval) sense { return sense{sort: aNumber, interval: i} }
+	first := ranges[0]
+	if name == "ln" && first.low <= 0 {
+		c.at(node, idMayBeNaN, fmt.Sprintf("the logarithm of %s may be asked for", plainNumber(first.low)), "write ln(1 + x) for an x that is never below 0")
+		return sense{}
+	}
+	within := rangeOfCall(name, ranges)
+	switch name {
+	case "min", "max", "safe_div":
+		return sense{sort: aNumber, interval: within}
+	default:
+		return c.bounded(node, within, first)
+	}
+}
+
+// rangeOfCall is the range of a function's result.
+func rangeOfCall(name string, ranges []interval) interval {
 	first := ranges[0]
 	switch name {
 	case "ln":
-		if first.low <= 0 {
-			c.at(node, idMayBeNaN, fmt.Sprintf("the logarithm of %s may be asked for", plainNumber(first.low)), "write ln(1 + x) for an x that is never below 0")
-			return sense{}
-		}
-		return c.bounded(node, first.through(math.Log), first)
+		return first.through(math.Log)
 	case "min":
 		for _, next := range ranges[1:] {
 			first = first.lowest(next)
 		}
-		return number(first)
+		return first
 	case "max":
 		for _, next := range ranges[1:] {
 			first = first.highest(next)
 		}
-		return number(first)
+		return first
 	case "safe_div":
-		return number(safeDivision(first, ranges[1], ranges[2]))
+		return safeDivision(first, ranges[1], ranges[2])
 	case "abs":
-		return c.bounded(node, first.absolute(), first)
+		return first.absolute()
 	case "floor":
-		return c.bounded(node, first.through(math.Floor), first)
+		return first.through(math.Floor)
 	case "ceil":
-		return c.bounded(node, first.through(math.Ceil), first)
+		return first.through(math.Ceil)
 	default:
-		return c.bounded(node, first.through(math.Round), first)
+		return first.through(math.Round)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 )
@@ -24,6 +25,8 @@ type domain struct {
 	pieces []representative
 	at     int       // the piece that the cell in hand lies in, or nowhere
 	about  []*domain // the fields that such a comparison names
+
+	together int // the piece behind those that the cell in hand does not tell apart
 }
 
 // nowhere is where a domain lies that the cell in hand says nothing of.
@@ -134,7 +137,16 @@ type pieces struct {
 	vocabulary *vocabulary
 	domains    map[string]*domain
 	machine    vm.VM
+	config     *conf.Config
 	freely     bool // a comparison that no piece settles is a domain of its own, and not open
+}
+
+// assemble makes a program of a part of a checked condition.
+func (p *pieces) assemble(node ast.Node, want kind) (*vm.Program, error) {
+	if p.config == nil {
+		p.config = newConfig()
+	}
+	return assemble(&parser.Tree{Node: node}, p.config, want)
 }
 
 // comparison says which one field a node asks about, and the constants it is compared with. It is open when the node is
@@ -192,7 +204,7 @@ func (p *pieces) number(side ast.Node) (number float64, constant bool) {
 	if len(search.names) > 0 {
 		return 0, false
 	}
-	program, err := assemble(&parser.Tree{Node: side}, newConfig(), kindAmount)
+	program, err := p.assemble(side, kindAmount)
 	if err != nil {
 		return 0, false
 	}
@@ -367,7 +379,7 @@ func (p *pieces) settle(node ast.Node) *logic {
 	if !simple {
 		return p.free(node)
 	}
-	program, err := assemble(&parser.Tree{Node: node}, newConfig(), kindYesNo)
+	program, err := p.assemble(node, kindYesNo)
 	if err != nil {
 		return p.free(node)
 	}

@@ -27,7 +27,10 @@ type proof struct {
 	facts    []*provenFact
 	lines    map[functions.Tier][]*provenLine
 	mentions []*provenLine
-	steps    int // how many may still be taken
+	scored   []*domain                       // the fields that the score counts
+	choices  []*logic                        // what the score chooses by
+	choiceOf map[*ast.ConditionalNode]*logic // the same, by place
+	steps    int                             // how many may still be taken
 	unproven []string
 }
 
@@ -92,7 +95,7 @@ func (p *priority) prove(v *vocabulary) {
 // newProof turns all conditions into logic.
 func newProof(p *priority, v *vocabulary) *proof {
 	proof := &proof{
-		rules: p, steps: maxAllSteps, lines: map[functions.Tier][]*provenLine{},
+		rules: p, steps: maxAllSteps, lines: map[functions.Tier][]*provenLine{}, choiceOf: map[*ast.ConditionalNode]*logic{},
 		pieces: &pieces{vocabulary: v, domains: map[string]*domain{}, freely: true},
 	}
 	for _, e := range p.conditions() {
@@ -134,7 +137,25 @@ func newProof(p *priority, v *vocabulary) *proof {
 		line.parts, line.takes = proof.settled(m.when)
 		proof.mentions = append(proof.mentions, line)
 	}
+	for i := range p.score.parts {
+		proof.counts(p.score.parts[i].points.tree)
+	}
 	return proof
+}
+
+// counts notes what a formula of the score names and chooses by.
+func (p *proof) counts(formula ast.Node) {
+	seen := &nameSearch{}
+	ast.Walk(&formula, seen)
+	for _, name := range seen.names {
+		if d := p.pieces.domains[name]; d != nil && !slices.Contains(p.scored, d) {
+			p.scored = append(p.scored, d)
+		}
+	}
+	for _, choice := range seen.choices {
+		p.choiceOf[choice] = p.pieces.settle(choice.Cond)
+		p.choices = append(p.choices, p.choiceOf[choice])
+	}
 }
 
 // conditions are those of rules, mentions and actions.
