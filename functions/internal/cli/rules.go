@@ -12,7 +12,7 @@ import (
 )
 
 func (c *command) rulesCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Check and test the rule files", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "rules", Short: "Check, test, format and explain the rule files", Args: cobra.NoArgs}
 	cmd.AddCommand(
 		&cobra.Command{
 			Use:   "check [FOLDER]",
@@ -30,25 +30,7 @@ func (c *command) rulesCommand() *cobra.Command {
 				return c.showFindings(name, versionOf(book), findings)
 			},
 		},
-		&cobra.Command{
-			Use:   "test [FOLDER]",
-			Short: "Run the examples beside the rules (*_test.yaml)",
-			Long: "Judges every example in *_test.yaml by the rules of the same folder and compares.\n\n" +
-				"Exit: 0 all passed, 1 otherwise.",
-			Example: "  retentionops rules test\n  retentionops rules test my/rules",
-			Args:    cobra.MaximumNArgs(1),
-			RunE: func(_ *cobra.Command, args []string) error {
-				name, files, err := c.ruleFiles(args)
-				if err != nil {
-					return err
-				}
-				book, findings := rulebook.Check(files)
-				if book == nil {
-					return c.showFindings(name, "", findings)
-				}
-				return c.showExamples(name, book, files)
-			},
-		},
+		c.rulesTest(), c.rulesFmt(),
 	)
 	return cmd
 }
@@ -128,24 +110,4 @@ func (c *command) showFindings(name, version string, findings rulebook.Findings)
 		return exit(exitWarnings)
 	}
 	return nil
-}
-
-func (c *command) showExamples(name string, book *rulebook.Book, files fs.FS) error {
-	report, err := rulebook.Test(book, files)
-	if faults, ok := err.(rulebook.Findings); ok { //nolint:errorlint // Test promises the findings themselves
-		return c.showFindings(name, "", faults)
-	}
-	if err != nil {
-		return err
-	}
-	report = report.Under(name)
-	if c.json {
-		err = c.printJSON(report)
-	} else {
-		err = report.Write(c.Out)
-	}
-	if err == nil && report.Failed > 0 {
-		return exit(exitFailed)
-	}
-	return err
 }
