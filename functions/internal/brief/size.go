@@ -2,6 +2,7 @@ package brief
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -19,6 +20,9 @@ type Size struct {
 
 // Fits says whether the part is within its limit.
 func (s Size) Fits() bool { return s.Size <= s.Limit }
+
+// String is the size in words: "blocks 11 of 50 blocks".
+func (s Size) String() string { return fmt.Sprintf("%s %d of %d %s", s.Part, s.Size, s.Limit, s.Unit) }
 
 // The limits in words.
 const (

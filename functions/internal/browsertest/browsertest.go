@@ -20,7 +20,7 @@ import (
 )
 
 // longest is how long a visit may take in all. A machine with much else to do starts a browser slowly.
-const longest = 90 * time.Second
+const longest = 60 * time.Second
 
 // Page is an open page.
 type Page struct {
@@ -34,6 +34,7 @@ type Page struct {
 	t       *testing.T
 	browser *browser
 	session string
+	frames  []string // sessions of the frames that have a process of their own, as a sandboxed one has
 	address string
 	loaded  bool
 }
@@ -74,12 +75,26 @@ func (p *Page) listen(session string) {
 // Eval is the value of an expression in the page, asked from outside: the page's own policy does not hold for it.
 func (p *Page) Eval(expression string) any {
 	p.t.Helper()
+	return p.eval(p.session, expression)
+}
+
+// EvalFrame is the same in the first sandboxed frame of the page.
+func (p *Page) EvalFrame(expression string) any {
+	p.t.Helper()
+	if len(p.frames) == 0 {
+		p.t.Fatal("the page has no sandboxed frame")
+	}
+	return p.eval(p.frames[0], expression)
+}
+
+func (p *Page) eval(session, expression string) any {
+	p.t.Helper()
 	answer := send[struct {
 		Result struct {
 			Value any `json:"value"`
 		} `json:"result"`
 		ExceptionDetails any `json:"exceptionDetails"`
-	}](p, p.session, "Runtime.evaluate", arguments{"expression": expression, "returnByValue": true})
+	}](p, session, "Runtime.evaluate", arguments{"expression": expression, "returnByValue": true, "awaitPromise": true})
 	if answer.ExceptionDetails != nil {
 		p.t.Fatalf("%s: %v", expression, answer.ExceptionDetails)
 	}
@@ -90,11 +105,18 @@ func (p *Page) Eval(expression string) any {
 // keeps them.
 func (p *Page) Screenshot(name string) {
 	p.t.Helper()
-	send[struct{}](p, p.session, "Emulation.setDeviceMetricsOverride",
-		arguments{"width": 1440, "height": 900, "deviceScaleFactor": 1, "mobile": false})
+	resize := func(height any) {
+		send[struct{}](p, p.session, "Emulation.setDeviceMetricsOverride",
+			arguments{"width": 1440, "height": height, "deviceScaleFactor": 1, "mobile": false})
+	}
+	resize(900)
+	resize(p.Eval("document.documentElement.scrollHeight")) // what is out of sight is not drawn in frames
+	for range 2 {
+		p.Eval("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+	}
 	shot := send[struct {
 		Data []byte `json:"data"`
-	}](p, p.session, "Page.captureScreenshot", arguments{"format": "png", "captureBeyondViewport": true})
+	}](p, p.session, "Page.captureScreenshot", arguments{"format": "png"})
 	if err := os.WriteFile(filepath.Join(p.t.ArtifactDir(), name), shot.Data, 0o600); err != nil {
 		p.t.Fatal(err)
 	}
@@ -103,9 +125,9 @@ func (p *Page) Screenshot(name string) {
 // heard takes in what the browser tells by itself.
 func (p *Page) heard(session, method string, params json.RawMessage) {
 	var event struct {
-		SessionID string `json:"sessionId"`
-		Type      string `json:"type"`
-		Args      []struct {
+		SessionID  string                `json:"sessionId"`
+		TargetInfo struct{ Type string } `json:"targetInfo"`
+		Args       []struct {
 			Value       any    `json:"value"`
 			Description string `json:"description"`
 		} `json:"args"`
@@ -120,7 +142,9 @@ func (p *Page) heard(session, method string, params json.RawMessage) {
 	case "Page.loadEventFired":
 		p.loaded = p.loaded || session == p.session
 	case "Target.attachedToTarget":
-		p.browser.attached = append(p.browser.attached, event.SessionID)
+		if event.TargetInfo.Type == "iframe" {
+			p.browser.attached = append(p.browser.attached, event.SessionID)
+		}
 	case "Network.requestWillBeSent":
 		if address := event.Request.URL; address != p.address && address != "about:srcdoc" {
 			p.Requests = append(p.Requests, address)
@@ -235,6 +259,7 @@ func (b *browser) receive() {
 	for len(b.attached) > 0 {
 		session := b.attached[0]
 		b.attached = slices.Delete(b.attached, 0, 1)
+		b.page.frames = append(b.page.frames, session)
 		b.page.listen(session)
 	}
 }

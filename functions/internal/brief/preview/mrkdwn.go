@@ -119,11 +119,12 @@ func spanEnd(line string, i int) int {
 	return i + 1 + n + 1
 }
 
-// opens says whether the mark at i can begin an emphasis: a word is not in front of it, and no blank behind.
+// opens says whether the mark at i can begin an emphasis: no word is in front of it, no blank behind, and it is alone.
 func opens(line string, i int) bool {
 	before, _ := utf8.DecodeLastRuneInString(line[:i])
 	after, _ := utf8.DecodeRuneInString(line[i+1:])
-	return i+1 < len(line) && !wordy(before) && !unicode.IsSpace(after) && after != rune(line[i])
+	mark := rune(line[i])
+	return i+1 < len(line) && !wordy(before) && before != mark && !unicode.IsSpace(after) && after != mark
 }
 
 // closing is where the emphasis that begins at i ends, or -1. Code and links are passed over.
@@ -138,7 +139,7 @@ func closing(line string, i int) int {
 		if line[j] == line[i] && j > i+1 {
 			before, _ := utf8.DecodeLastRuneInString(line[:j])
 			after, _ := utf8.DecodeRuneInString(line[j+1:])
-			if !unicode.IsSpace(before) && (j+1 == len(line) || !wordy(after)) {
+			if !unicode.IsSpace(before) && (j+1 == len(line) || !wordy(after) && after != rune(line[j])) {
 				return j
 			}
 		}

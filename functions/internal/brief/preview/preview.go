@@ -31,7 +31,10 @@ type Page struct {
 	Briefs    []functions.GenerateBriefOutput
 }
 
-// panel is one column of the page. One of its four contents is set.
+// column is one format on the page: what its readers see, in each of the ways they may see it.
+type column []panel
+
+// panel is one of the ways. One of its four contents is set.
 type panel struct {
 	Name, Note, Subject string
 	Sizes               []brief.Size
@@ -50,15 +53,15 @@ func (p Page) Write(to io.Writer) error {
 	shown := struct {
 		Page
 		functions.GenerateBriefOutput
-		Panels []panel
-		Cut    bool
+		Columns []column
+		Cut     bool
 	}{Page: p, GenerateBriefOutput: p.Briefs[0]}
 	for _, one := range p.Briefs {
-		panels, err := panelsOf(one)
+		panels, err := columnOf(one)
 		if err != nil {
 			return err
 		}
-		shown.Panels = append(shown.Panels, panels...)
+		shown.Columns = append(shown.Columns, panels)
 		shown.Cut = shown.Cut || brief.Cut(one)
 	}
 	var written bytes.Buffer
@@ -69,8 +72,7 @@ func (p Page) Write(to io.Writer) error {
 	return err
 }
 
-// panelsOf are the columns of one format: what its readers see, in each of the ways they may see it.
-func panelsOf(one functions.GenerateBriefOutput) ([]panel, error) {
+func columnOf(one functions.GenerateBriefOutput) (column, error) {
 	sizes := brief.Sizes(one)
 	only := func(parts ...string) []brief.Size {
 		return slices.DeleteFunc(slices.Clone(sizes), func(s brief.Size) bool { return !slices.Contains(parts, s.Part) })
@@ -81,7 +83,7 @@ func panelsOf(one functions.GenerateBriefOutput) ([]panel, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []panel{
+		return column{
 			{
 				Name: "Slack", Note: "the message in the channel; Slack puts pictures for names such as :warning:",
 				Sizes: only("subject", "blocks", "longest section", "all blocks"), Blocks: blocks,
@@ -92,7 +94,7 @@ func panelsOf(one functions.GenerateBriefOutput) ([]panel, error) {
 			},
 		}, nil
 	case functions.FormatEmail:
-		return []panel{
+		return column{
 			{
 				Name: "E-mail", Note: "the mail with HTML; pictures are not loaded here, and links are not followed",
 				Subject: one.Subject, Sizes: only("subject", "html"), Document: one.HTML,
@@ -104,12 +106,12 @@ func panelsOf(one functions.GenerateBriefOutput) ([]panel, error) {
 		}, nil
 	case functions.FormatMarkdown:
 		text, err := markdown(one.Text)
-		return []panel{{
+		return column{{
 			Name: "Markdown", Note: "the brief for tickets and files; HTML in it is shown as text",
 			Subject: one.Subject, Sizes: sizes, Markup: text,
 		}}, err
 	default:
-		return []panel{{Name: string(one.Format), Subject: one.Subject, Sizes: sizes, Plain: one.Text}}, nil
+		return column{{Name: string(one.Format), Subject: one.Subject, Sizes: sizes, Plain: one.Text}}, nil
 	}
 }
 
