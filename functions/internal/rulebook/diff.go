@@ -250,8 +250,9 @@ func (d *BookDiff) tellMentions(v *versions) bool {
 			return wording{v.sides[0].saying(key), v.sides[1].saying(key)}
 		}) && told
 	}
-	d.Changes = append(d.Changes[:first:first], reworded(d.Changes[first:])...)
-	if v.mentionsReordered() {
+	mentions, swapped := reworded(d.Changes[first:])
+	d.Changes = append(d.Changes[:first:first], mentions...)
+	if swapped || v.mentionsReordered() {
 		d.Changes = append(d.Changes, Change{
 			What: ChangeOrder, Before: v.sides[0].mentionOrder(), After: v.sides[1].mentionOrder(), Region: everyone(),
 		})
@@ -259,13 +260,13 @@ func (d *BookDiff) tellMentions(v *versions) bool {
 	return told
 }
 
-// reworded joins a mention that is gone with one that is new for the same customers.
-func reworded(changes []Change) []Change {
+// reworded joins a mention that is gone with one that is new for the same customers. Two of the same text may have
+// swapped their places: then only the order can change.
+func reworded(changes []Change) (joined []Change, swapped bool) {
 	byText := map[string][]string{} // the lines of each text
 	for _, c := range changes {
 		byText[c.Before+"\x00"+c.After] = append(byText[c.Before+"\x00"+c.After], c.Where)
 	}
-	var joined []Change
 	taken := map[string]string{} // a new text, by the text that it replaces
 	used := map[string]bool{}
 	for _, gone := range changes {
@@ -286,9 +287,13 @@ func reworded(changes []Change) []Change {
 		if c.After == "" {
 			c.After = taken[c.Before]
 		}
+		if c.Before == c.After {
+			swapped = true
+			continue
+		}
 		joined = append(joined, c)
 	}
-	return joined
+	return joined, swapped
 }
 
 func (d *BookDiff) tellValue(v *versions) {

@@ -34,6 +34,9 @@ const (
 	untold
 )
 
+// factsOnly is the rank of a field that no question names: facts tie it to one that does.
+const factsOnly = 0
+
 // scale is one field of a grid. Pieces that nothing in the question tells apart are one class.
 type scale struct {
 	domain  *domain
@@ -53,6 +56,8 @@ func (v *versions) survey(q question, tell func(group int, regions []Region)) te
 	g := v.grid(q)
 	if g == nil {
 		return untold
+	}
+	for len(g.scales) > 0 && g.scales[0].rank == factsOnly && g.leaveOut() {
 	}
 	last := int32(0)
 	for _, group := range g.cells {
@@ -102,13 +107,14 @@ func (v *versions) grid(q question) *grid {
 			}
 		}
 	}
+	sameFacts := slices.EqualFunc(facts[0], facts[1], func(a, b *provenFact) bool { return a.text() == b.text() })
 	at := make([]int, len(g.scales))
 	for _, a := range g.scales {
 		a.domain.at = a.classes[0][0]
 	}
 	for i := range g.cells {
 		g.cells[i] = absent
-		if breaksNone(facts[0]) || breaksNone(facts[1]) { // one of the two versions knows such customers
+		if breaksNone(facts[0]) || !sameFacts && breaksNone(facts[1]) { // one of the two versions knows such customers
 			g.cells[i] = int32(q.ask())
 		}
 		for k, a := range g.scales { // the next cell
@@ -120,6 +126,24 @@ func (v *versions) grid(q question) *grid {
 		}
 	}
 	return g
+}
+
+// leaveOut removes the first scale, for all groups at once, unless that makes cells of two groups look alike. Fields that
+// facts alone brought in mostly go this way.
+func (g *grid) leaveOut() bool {
+	classes := len(g.scales[0].classes)
+	folded := make([]int32, len(g.cells)/classes)
+	for i := range folded {
+		folded[i] = absent
+		for _, group := range g.cells[i*classes : (i+1)*classes] {
+			if folded[i] != absent && group != absent && group != folded[i] {
+				return false
+			}
+			folded[i] = max(folded[i], group)
+		}
+	}
+	g.scales, g.cells = g.scales[1:], folded
+	return true
 }
 
 // breaksNone tells whether the cell in hand breaks none of the facts.
@@ -151,7 +175,7 @@ func (v *versions) scales(q question, ties []*provenFact, involved, named map[*d
 			a.name, a.rank = v.free[d].name, 1
 		}
 		if !named[d] {
-			a.rank = 0
+			a.rank = factsOnly
 		}
 		g.scales = append(g.scales, a)
 	}

@@ -91,6 +91,10 @@ func (d *domain) words(taken []bool) string {
 	if given < len(d.pieces) && !taken[given] && !slices.Contains(taken[:given], false) {
 		return "not empty"
 	}
+	if at := slices.Index(taken[:given], false); d.field.kind.isNumber() && at > 0 && at < given-1 && given == len(d.pieces) &&
+		!slices.Contains(taken[at+1:], false) && d.isPoint(at) {
+		return "not " + plainNumber(d.pieces[at].number)
+	}
 	for from := 0; from < given; from++ {
 		if !taken[from] {
 			continue
@@ -110,6 +114,14 @@ func (d *domain) words(taken []bool) string {
 		words = append(words, "empty")
 	}
 	return strings.Join(words, " or ")
+}
+
+// isPoint tells whether a piece is one number alone.
+func (d *domain) isPoint(at int) bool {
+	if d.field.kind == kindWhole {
+		return d.pieces[at+1].number == d.pieces[at].number+1
+	}
+	return at%2 == 0
 }
 
 // run says which numbers the pieces from one to another hold.

@@ -158,6 +158,6 @@ func scoreMove(before, after *score, tier functions.Tier, parts []partPair, reor
 		move = interval{-unit, unit} // a sum in another order may round the other way
 	}
 	scale := powersOfTen[max(before.decimals, after.decimals)]
-	near := 1e-6 // sums of tenths are no exact tenths
+	near := 1e-6                                                                                          // sums of tenths are no exact tenths
 	return interval{math.Floor(move.low*scale+near)/scale + 0, math.Ceil(move.high*scale-near)/scale + 0} // + 0: no -0
 }
