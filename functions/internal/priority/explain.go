@@ -33,24 +33,29 @@ func (e *Explainer) Explain(ctx context.Context, customerID string, date functio
 	if row != nil {
 		return e.ofRow(ctx, row)
 	}
-	c, median, customers, asOf, err := e.customer(ctx, customerID)
+	var c *retention.Customer
+	all, err := ReadPopulation(ctx, e.Customers, e.Book, func(one *retention.Customer) {
+		if one.ID == customerID {
+			c = one
+		}
+	})
 	if err != nil {
 		return functions.Explanation{}, err
 	}
-	if asOf != date {
+	if all.AsOf != date {
 		return functions.Explanation{}, functions.Errorf(functions.NotFound, "customer %q is not in the queue of %s, which holds %s",
 			customerID, date, counted(rows, "customer")).
-			WithHint(fmt.Sprintf("who got no tier can be asked about only as of the tables, which is %s: ask for that day", asOf))
+			WithHint(fmt.Sprintf("who got no tier can be asked about only as of the tables, which is %s: ask for that day", all.AsOf))
 	}
 	if c == nil {
 		return functions.Explanation{}, functions.Errorf(functions.NotFound, "there is no customer %q among the %s of %s",
-			customerID, counted(customers, "customer"), asOf).WithHint("write the customer_id as the tables have it")
+			customerID, counted(all.Customers, "customer"), all.AsOf).WithHint("write the customer_id as the tables have it")
 	}
-	receipt, err := e.Book.Explain(c, median)
+	receipt, err := e.Book.Explain(c, all.MedianRevenue)
 	if err != nil {
 		return functions.Explanation{}, err
 	}
-	receipt.Origin, receipt.Date = functions.OriginTables, &asOf
+	receipt.Origin, receipt.Date = functions.OriginTables, &all.AsOf
 	return functions.Explanation(receipt), nil
 }
 
@@ -80,25 +85,29 @@ func (e *Explainer) find(ctx context.Context, customerID string, date functions.
 	return found, rows, err
 }
 
-// customer reads a customer from the input tables, nil when it is in none, with the statistics of all customers.
-func (e *Explainer) customer(ctx context.Context, customerID string) (
-	found *retention.Customer, median functions.Money, customers int64, asOf functions.Date, err error,
-) {
-	var sound []retention.Customer
-	asOf, err = e.Customers.Customers(ctx, func(c retention.Customer) error {
-		customers++
-		if c.ID == customerID {
-			found = &c
-		}
-		if len(e.Book.Vet(&c)) == 0 {
-			sound = append(sound, c)
+// Population is everybody in the input tables.
+type Population struct {
+	AsOf          functions.Date
+	Customers     int64                // all ids, those that cannot be judged included
+	Sound         []retention.Customer // those that can, in the order of their ids
+	MedianRevenue functions.Money      // of the sound ones: what the rules compare with
+}
+
+// ReadPopulation reads everybody from the input tables, and judges nobody. Every customer is shown to visit as well,
+// also those that cannot be judged.
+func ReadPopulation(ctx context.Context, source Customers, book *rulebook.Book, visit func(*retention.Customer)) (Population, error) {
+	var p Population
+	var err error
+	p.AsOf, err = source.Customers(ctx, func(c retention.Customer) error {
+		p.Customers++
+		visit(&c)
+		if len(book.Vet(&c)) == 0 {
+			p.Sound = append(p.Sound, c)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, median, 0, asOf, err
-	}
-	return found, medianRevenue(sound), customers, asOf, nil
+	p.MedianRevenue = medianRevenue(p.Sound)
+	return p, err
 }
 
 // ofRow explains a stored row, and says where the row itself has it otherwise.

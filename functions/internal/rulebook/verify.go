@@ -43,6 +43,24 @@ type Disagreement struct {
 	Reference string                 `json:"reference"`
 }
 
+// Joined is the outcome with the sets of one name as one.
+func (v Verification) Joined() Verification {
+	var sets []VerifiedSet
+	for _, set := range v.Sets {
+		at := slices.IndexFunc(sets, func(s VerifiedSet) bool { return s.Customers == set.Customers })
+		if at < 0 {
+			sets = append(sets, set)
+			continue
+		}
+		sets[at].Judged += set.Judged
+		sets[at].SetAside += set.SetAside
+		sets[at].InTier += set.InTier
+		sets[at].Different += set.Different
+	}
+	v.Sets = sets
+	return v
+}
+
 // mostDisagreements is how many disagreements are listed; all are counted.
 const mostDisagreements = 20
 
