@@ -8,7 +8,8 @@ import (
 
 func (c *command) brief() *cobra.Command {
 	cmd := &cobra.Command{Use: "brief", Short: "Check the brief templates, and see what they write", Args: cobra.NoArgs}
-	cmd.AddCommand(&cobra.Command{
+	format := ""
+	check := &cobra.Command{
 		Use:   "check [FOLDER]",
 		Short: "Find every fault in the brief templates, with its place and what to write instead",
 		Long: "Parses the templates of a folder and tries each on sample days. The folder is the one named, else\n" +
@@ -22,9 +23,9 @@ func (c *command) brief() *cobra.Command {
 				return err
 			}
 			_, findings := brief.Check(files)
-			return c.showFindings(name, "", findings)
+			return c.showChecked(checked{Folder: name, Findings: findings}, format)
 		},
-	})
-	cmd.AddCommand(c.renderBrief(), c.previewBrief())
+	}
+	cmd.AddCommand(formatFlag(check, &format), c.renderBrief(), c.previewBrief())
 	return cmd
 }

@@ -69,7 +69,7 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	ID       string   `json:"id"`
 	Message  string   `json:"message"`
-	Source   string   `json:"source"` // the whole line
+	Source   string   `json:"source"`          // the whole line
 	Facts    []string `json:"facts,omitempty"` // the facts of fields.yaml that a proof stands on
 	Hint     string   `json:"hint,omitempty"`
 }
@@ -163,12 +163,18 @@ const mostShown = 100
 
 // Write lists the findings for a person. Beyond a hundred it says how many are left out.
 func (f Findings) Write(w io.Writer) error {
+	return f.WriteIn(w, func(_ Severity, text string) string { return text })
+}
+
+// WriteIn is Write with the lines of each finding in the colours of its severity.
+func (f Findings) WriteIn(w io.Writer, painted func(Severity, string) string) error {
 	for i, finding := range f {
 		if i == mostShown {
 			_, err := fmt.Fprintf(w, "and %d more\n", len(f)-mostShown)
 			return err
 		}
-		if _, err := io.WriteString(w, finding.String()); err != nil {
+		text := strings.TrimSuffix(finding.String(), "\n")
+		if _, err := io.WriteString(w, painted(finding.Severity, text)+"\n"); err != nil {
 			return err
 		}
 	}
