@@ -251,7 +251,7 @@ func TestAFailingExampleNamesItsLineWantAndGot(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `FAIL rules/priority_test.yaml:33: exactly 2000 EUR is still the offer: action: ` +
-		`want "Personal email + free shipping offer", got "VIP outreach + 10% loyalty incentive"` + "\n16 of 17 examples passed\n"
+		`want "Personal email + free shipping offer", got "VIP outreach + 10% loyalty incentive"` + "\n17 of 18 examples passed\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}

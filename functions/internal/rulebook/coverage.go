@@ -76,31 +76,29 @@ func (c Coverage) With(customers *Reach, of Population) Coverage {
 	return c.counted()
 }
 
-// Knowing marks what a note of the check has proven that nobody can reach, so that nobody looks for an example of it.
+// Knowing marks what a finding of the check has proven that nobody can reach, so that nobody looks for an example of it.
 func (c Coverage) Knowing(findings Findings) Coverage {
 	c.Items = slices.Clone(c.Items)
-	for i := range c.Items {
-		item := &c.Items[i]
-		for _, f := range findings {
-			dead := f.ID == idNoEffect || f.ID == idNeverSaid || f.ID == idDeadAction
-			if dead && item.Cannot == "" && f.File == item.File && f.Line == item.Line && item.proves(f) {
+	for _, f := range findings {
+		for i := range c.Items {
+			item := &c.Items[i]
+			if item.File != f.File || item.Line != f.Line || item.Column != f.Column {
+				continue
+			}
+			switch {
+			case f.ID == idNoEffect && item.Kind == CoversCondition,
+				f.ID == idDeadAction && item.Kind == CoversAction,
+				f.ID == idNeverSaid && item.Kind == CoversMention:
 				item.Cannot = f.Message
+			}
+			if silent := f.ID == idNeverSaid || f.ID == idAlwaysSaid; silent && item.Kind == CoversMention {
+				for next := i + 1; next < len(c.Items) && c.Items[next].Kind == CoversCondition; next++ {
+					c.Items[next].Cannot = f.Message
+				}
 			}
 		}
 	}
 	return c.counted()
-}
-
-// proves tells whether a finding in the line of an item is about it.
-func (c *Covered) proves(f Finding) bool {
-	switch c.Kind {
-	case CoversCondition:
-		return f.Column == c.Column
-	case CoversMention:
-		return f.ID == idNeverSaid
-	default:
-		return f.ID == idDeadAction && c.Kind == CoversAction
-	}
 }
 
 // under gives the coverage with the folder in front of each file name.
@@ -182,7 +180,7 @@ func (c Coverage) Write(w io.Writer) error {
 		}
 	}
 	for i := range c.Items {
-		if item := &c.Items[i]; item.Cannot != "" {
+		if item := &c.Items[i]; item.Cannot != "" && !item.alone {
 			fmt.Fprintf(&out, "%s:%d: %s: not counted: %s\n", item.File, item.Line, item.name(), item.Cannot)
 		}
 	}

@@ -51,32 +51,24 @@ func (b *Book) NewReach() (*Reach, error) {
 	r.items = append(r.items, itemAt(p.rules[0].label, CoversNoTier, CoversNoTier))
 	for i := range p.mentions {
 		m := &p.mentions[i]
-		r.mentions = append(r.mentions, r.line(CoversMention, fmt.Sprintf("%q", m.say.written()), m.when.where, m.when))
+		r.mentions = append(r.mentions, r.line(CoversMention, fmt.Sprintf("%q", m.say.String()), m.when.where, m.when))
 	}
 	for _, tier := range p.tiers() {
 		for i := range p.actions[tier] {
 			a := &p.actions[tier][i]
-			r.actions[tier] = append(r.actions[tier], r.line(CoversAction, fmt.Sprintf("%s %q", tier, a.do), a.label, a.when))
+			r.actions[tier] = append(r.actions[tier], r.line(CoversAction, fmt.Sprintf("%s %q", tier, a.do), a.says, a.when))
 		}
 	}
 	r.seen = make([]Seen, len(r.items))
 	return r, r.fault
 }
 
-// written is the template as the file says it, but for parameters, whose numbers stand in it.
-func (t template) written() string {
-	var out strings.Builder
-	for _, p := range t.pieces {
-		if p.field != nil {
-			out.WriteString("{" + p.field.name + "}")
-		}
-		out.WriteString(p.text)
-	}
-	return out.String()
-}
-
 func itemAt(at value, kind, of string) Covered {
-	return Covered{File: at.doc.file, Line: at.node.Line, Column: at.node.Column, Kind: kind, Of: of}
+	place := spot{at.node.Line, at.node.Column}
+	if at.isScalar() {
+		place = at.doc.source.places(at.node)[0]
+	}
+	return Covered{File: at.doc.file, Line: place.line, Column: place.column, Kind: kind, Of: of}
 }
 
 // line adds a line of the rules and the parts of its condition.
@@ -155,7 +147,13 @@ func (r *Reach) expression(of string, e *expression, node ast.Node) *inquiry {
 			return &inquiry{operator: "not", parts: []*inquiry{r.expression(of, e, n.Node)}}
 		}
 	}
-	return r.part(of, e.writtenFor(node), e.where, node)
+	from, to := e.writtenFor(node)
+	one := r.part(of, strings.Join(strings.Fields(string([]rune(e.text)[from:to])), " "), e.where, node)
+	if one.item >= 0 {
+		at := e.where.doc.source.places(e.where.node)[from]
+		r.items[one.item].Line, r.items[one.item].Column = at.line, at.column
+	}
+	return one
 }
 
 // part adds a part of a condition.
@@ -174,10 +172,10 @@ func (r *Reach) part(of, text string, at value, tree ast.Node) *inquiry {
 	return one
 }
 
-// writtenFor is what stands in an expression for a node.
-func (e *expression) writtenFor(node ast.Node) string {
+// writtenFor is where in an expression the characters of a node stand.
+func (e *expression) writtenFor(node ast.Node) (from, to int) {
 	runes := []rune(e.text)
-	from, to := span(node)
+	from, to = span(node)
 	for { // the tree keeps no brackets: those that belong to the node may lie outside of what its nodes name
 		depth, lowest := 0, 0
 		for _, sign := range runes[from:to] {
@@ -195,7 +193,7 @@ func (e *expression) writtenFor(node ast.Node) string {
 		case depth > 0 && to < len(runes):
 			to++
 		default:
-			return strings.Join(strings.Fields(string(runes[from:to])), " ")
+			return from, to
 		}
 	}
 }
