@@ -66,6 +66,9 @@ func (b *Builder) Build(
 	if o.DryRun {
 		return out, nil
 	}
+	if err := b.keep(ctx, book); err != nil { // also of a run that a guardrail stops: its log row names the version
+		return out, err
+	}
 	if out.Guardrails, err = Pass(out.Guardrails, o.Override); err != nil {
 		if stopped, ok := errors.AsType[*functions.Error](err); ok {
 			stopped.Result = out
@@ -75,7 +78,7 @@ func (b *Builder) Build(
 	if o.ReuseSame && b.same(ctx, a) {
 		return out, nil
 	}
-	return b.write(ctx, book, a, out)
+	return b.write(ctx, a, out)
 }
 
 // built is what the archive keeps of a day's queue: enough to explain a row later.
@@ -91,15 +94,20 @@ type built struct {
 
 func builtName(date functions.Date) string { return "queues/" + date.String() + ".json" }
 
-func (b *Builder) write(
-	ctx context.Context, book *rulebook.Book, a *retention.Assessment, out functions.BuildPriorityQueueOutput,
-) (functions.BuildPriorityQueueOutput, error) {
+// keep keeps the rule files of the version, so that a row can be explained when the rules have changed since.
+func (b *Builder) keep(ctx context.Context, book *rulebook.Book) error {
 	for name, content := range book.Files() {
-		err := b.Archive.PutIfAbsent(ctx, rulesName(a.RulesVersion, name), content)
+		err := b.Archive.PutIfAbsent(ctx, rulesName(book.Version(), name), content)
 		if err != nil && !errors.Is(err, archive.ErrExists) {
-			return out, fmt.Errorf("keep the rule files of version %s: %w", a.RulesVersion, err)
+			return fmt.Errorf("keep the rule files of version %s: %w", book.Version(), err)
 		}
 	}
+	return nil
+}
+
+func (b *Builder) write(
+	ctx context.Context, a *retention.Assessment, out functions.BuildPriorityQueueOutput,
+) (functions.BuildPriorityQueueOutput, error) {
 	now := b.Now().UTC().Truncate(time.Microsecond) // the warehouse keeps microseconds
 	for i := range a.Rows {
 		a.Rows[i].CreatedAt = now
