@@ -23,7 +23,10 @@ func LoadJudging(files fs.FS) (*Book, error) {
 }
 
 // LoadKept is LoadJudging for files by name, as Files gives them.
-func LoadKept(files map[string][]byte) (*Book, error) { return LoadJudging(overlay{noFiles{}, files}) }
+func LoadKept(files map[string][]byte) (*Book, error) { return LoadJudging(FilesFS(files)) }
+
+// FilesFS is a folder that holds these files, by name.
+func FilesFS(files map[string][]byte) fs.FS { return overlay{noFiles{}, files} }
 
 // noFiles is a folder without files.
 type noFiles struct{}
