@@ -36,20 +36,32 @@ func (a Amount) MarshalJSON() ([]byte, error) { return a.Money().MarshalJSON() }
 // mostUnits is the largest share that rules may ask for, so that every one fits into an Amount.
 const mostUnits = 1e18
 
-// shareOf is the exact share of an amount, rounded half away from zero. Amounts of up to 15 digits, which is nearly all,
-// are worked out in whole numbers: that is as exact, and makes no big ones on the way.
+// shareOf is the exact share of an amount, rounded half away from zero.
 func (s *valueShare) shareOf(amount functions.Money) Amount {
-	dropped := -(amount.Exponent() + s.share.Exponent()) - s.decimals // digits to be rounded away
-	if dropped < 0 || dropped > 12 || amount.NumDigits() > 15 || s.share.NumDigits() > 3 {
-		return s.longShareOf(amount)
+	return s.shareOfShort(shortOf(amount), amount)
+}
+
+// shareOfShort works a short amount out in whole numbers: that is as exact, and makes no big ones on the way.
+func (s *valueShare) shareOfShort(amount short, whole functions.Money) Amount {
+	dropped := -(amount.exponent + s.brief.exponent) - s.decimals // digits to be rounded away
+	if !amount.is || !s.brief.is || s.brief.units > 999 || dropped < 0 || dropped > 12 {
+		return s.longShareOf(whole)
 	}
 	unit := int64(powersOfTen[dropped])
-	product := amount.CoefficientInt64() * s.share.CoefficientInt64()
+	product := amount.units * s.brief.units
 	half := unit / 2
 	if product < 0 {
 		half = -half
 	}
-	return Amount{(product + half) / unit, s.decimals}
+	product += half
+	switch dropped { // a division by a constant is a multiplication
+	case 1:
+		return Amount{product / 10, s.decimals}
+	case 2:
+		return Amount{product / 100, s.decimals}
+	default:
+		return Amount{product / unit, s.decimals}
+	}
 }
 
 // longShareOf is the same by decimals of any length.

@@ -165,13 +165,25 @@ var powersOfTen = [...]float64{
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }
 
-// nearestFloat is the float nearest to an amount, for comparisons; files and sums keep the amount. Every amount in cents
-// up to 9e13 has a float of its own. A quotient of two exact floats is rounded once, so the short way is as right as
-// the long one.
-func nearestFloat(m functions.Money) float64 {
-	exponent := int(m.Exponent())
-	if m.NumDigits() <= 15 && exponent <= 0 && -exponent < len(powersOfTen) {
-		return float64(m.CoefficientInt64()) / powersOfTen[-exponent]
+// short is an amount of up to 15 digits: so many units of a power of ten. Nearly all amounts are, and can be worked with
+// in whole numbers.
+type short struct {
+	units    int64
+	exponent int32
+	is       bool
+}
+
+func shortOf(m functions.Money) short {
+	if m.NumDigits() > 15 {
+		return short{}
+	}
+	return short{units: m.CoefficientInt64(), exponent: m.Exponent(), is: true}
+}
+
+// float is the float nearest to the amount.
+func (s short) float(m functions.Money) float64 {
+	if s.is && s.exponent <= 0 && int(-s.exponent) < len(powersOfTen) {
+		return float64(s.units) / powersOfTen[-s.exponent]
 	}
 	number, err := strconv.ParseFloat(m.String(), 64)
 	if err != nil {
@@ -179,3 +191,8 @@ func nearestFloat(m functions.Money) float64 {
 	}
 	return number
 }
+
+// nearestFloat is the float nearest to an amount, for comparisons; files and sums keep the amount. Every amount in cents
+// up to 9e13 has a float of its own. A quotient of two exact floats is rounded once, so the short way is as right as
+// the long one.
+func nearestFloat(m functions.Money) float64 { return shortOf(m).float(m) }

@@ -22,6 +22,7 @@ type subject struct {
 	customer *retention.Customer
 	numbers  [numberSlots]float64
 	pending  uint32 // a bit for each number that was not converted yet
+	revenue  short  // of the customer, once it was converted
 	median   string // as texts write it
 }
 
@@ -58,6 +59,7 @@ func (s *subject) number(slot int) float64 {
 
 // convert makes a float of a number. An empty one is nought, as in a row.
 func (s *subject) convert(slot int) {
+	s.pending &^= 1 << slot
 	c := s.customer
 	switch slot {
 	case daysSlot:
@@ -65,13 +67,13 @@ func (s *subject) convert(slot int) {
 	case riskScoreSlot:
 		s.numbers[slot] = float64(c.RiskScore.V)
 	case revenueSlot:
-		s.numbers[slot] = nearestFloat(c.TotalRevenue.V)
+		s.revenue = shortOf(c.TotalRevenue.V)
+		s.numbers[slot] = s.revenue.float(c.TotalRevenue.V)
 	case ordersSlot:
 		s.numbers[slot] = float64(c.TotalOrders.V)
 	case avgOrderValueSlot:
 		s.numbers[slot] = nearestFloat(c.AvgOrderValue.V)
 	}
-	s.pending &^= 1 << slot
 }
 
 // emptyIn tells whether a customer lacks a number that may be empty; nil for all others.

@@ -132,34 +132,51 @@ func (t *translator) chooseNumber(n *ast.ConditionalNode) operand {
 // twice on some machines.
 func (t *translator) arithmetic(n *ast.BinaryNode) operand {
 	left, right := t.number(n.Left), t.number(n.Right)
-	a, b, k := left.number, right.number, right.value
-	var made number
-	switch n.Operator {
-	case "+":
-		made = func(s *subject) float64 { return a(s) + b(s) }
-		if right.constant {
-			made = func(s *subject) float64 { return a(s) + k }
+	if left.constant && (n.Operator == "+" || n.Operator == "*") {
+		left, right = right, left // which changes no bit
+	}
+	made := withConstant(n.Operator, left, right)
+	if made == nil {
+		a, b := left.number, right.number
+		switch n.Operator {
+		case "+":
+			made = func(s *subject) float64 { return a(s) + b(s) }
+		case "-":
+			made = func(s *subject) float64 { return a(s) - b(s) }
+		case "*":
+			made = func(s *subject) float64 { return a(s) * b(s) }
+		case "/":
+			made = func(s *subject) float64 { return a(s) / b(s) }
+		default:
+			t.unknown(n)
+			return constantOf(0)
 		}
-	case "-":
-		made = func(s *subject) float64 { return a(s) - b(s) }
-		if right.constant {
-			made = func(s *subject) float64 { return a(s) - k }
-		}
-	case "*":
-		made = func(s *subject) float64 { return a(s) * b(s) }
-		if right.constant {
-			made = func(s *subject) float64 { return a(s) * k }
-		}
-	case "/":
-		made = func(s *subject) float64 { return a(s) / b(s) }
-		if right.constant {
-			made = func(s *subject) float64 { return a(s) / k }
-		}
-	default:
-		t.unknown(n)
-		return constantOf(0)
 	}
 	return computed(made, left, right)
+}
+
+// withConstant saves calls where a constant is on the right, and more where a field is on the left; nil elsewhere.
+func withConstant(operator string, left, right operand) number {
+	a, slot, k := left.number, left.slot, right.value
+	switch {
+	case !right.constant:
+		return nil
+	case slot < 0 && operator == "+":
+		return func(s *subject) float64 { return a(s) + k }
+	case slot < 0 && operator == "*":
+		return func(s *subject) float64 { return a(s) * k }
+	case slot < 0 && operator == "/":
+		return func(s *subject) float64 { return a(s) / k }
+	case slot < 0:
+		return nil
+	case operator == "+":
+		return func(s *subject) float64 { return s.number(slot) + k }
+	case operator == "*":
+		return func(s *subject) float64 { return s.number(slot) * k }
+	case operator == "/":
+		return func(s *subject) float64 { return s.number(slot) / k }
+	}
+	return nil
 }
 
 // call is a function.

@@ -2,7 +2,6 @@ package rulebook
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/retention"
@@ -19,13 +18,20 @@ type profile struct {
 	median float64
 }
 
-var statusWords, riskWords = texts(functions.Statuses), texts(functions.Risks)
-
-// anyProfile is the plan for customers of whom nothing is known beforehand: those with a word that nobody knows, or a
-// field that lacks.
+// A profile has a number, of these parts.
 const (
-	anyProfile = 3 * 3 << 3
-	profiles   = anyProfile + 1
+	aFrequencyDrop = 1 << iota
+	aStatusInconsistent
+	aValueDrop
+	anAtRisk
+	anInactive
+	aMedium
+	aHigh
+	profiles
+
+	// anyProfile is that of customers of whom nothing is known: those with a word that nobody knows, or without one. No
+	// customer is both at risk and inactive.
+	anyProfile = anAtRisk | anInactive
 )
 
 // profileOf gives the number of a customer's profile.
@@ -33,32 +39,59 @@ func profileOf(c *retention.Customer) int {
 	if !c.Status.Valid || !c.RiskLevel.Valid || !c.FrequencyDrop.Valid || !c.StatusInconsistent.Valid || !c.ValueDrop.Valid {
 		return anyProfile
 	}
-	status, risk := slices.Index(statusWords, c.Status.V), slices.Index(riskWords, c.RiskLevel.V)
-	if status < 0 || risk < 0 {
+	at := 0
+	switch functions.Status(c.Status.V) {
+	case functions.Active:
+	case functions.AtRisk:
+		at = anAtRisk
+	case functions.Inactive:
+		at = anInactive
+	default:
 		return anyProfile
 	}
-	at := (status*len(riskWords) + risk) << 3
+	switch functions.Risk(c.RiskLevel.V) {
+	case functions.RiskLow:
+	case functions.RiskMedium:
+		at |= aMedium
+	case functions.RiskHigh:
+		at |= aHigh
+	default:
+		return anyProfile
+	}
 	if c.FrequencyDrop.V {
-		at |= 1
+		at |= aFrequencyDrop
 	}
 	if c.StatusInconsistent.V {
-		at |= 2
+		at |= aStatusInconsistent
 	}
 	if c.ValueDrop.V {
-		at |= 4
+		at |= aValueDrop
 	}
 	return at
 }
 
-// profileAt is the profile with a number; nil when nothing is known.
+// profileAt is the profile of a number; nil when nothing is known.
 func profileAt(at int, median float64) *profile {
 	if at == anyProfile {
 		return nil
 	}
+	status, risk := functions.Active, functions.RiskLow
+	switch {
+	case at&anAtRisk != 0:
+		status = functions.AtRisk
+	case at&anInactive != 0:
+		status = functions.Inactive
+	}
+	switch {
+	case at&aMedium != 0:
+		risk = functions.RiskMedium
+	case at&aHigh != 0:
+		risk = functions.RiskHigh
+	}
 	return &profile{
-		words: map[string]string{"retention_status": statusWords[at>>3/len(riskWords)], "churn_risk_level": riskWords[at>>3%len(riskWords)]},
+		words: map[string]string{"retention_status": string(status), "churn_risk_level": string(risk)},
 		yes: map[string]bool{
-			"is_frequency_drop": at&1 != 0, "is_status_inconsistent": at&2 != 0, "is_value_drop": at&4 != 0,
+			"is_frequency_drop": at&aFrequencyDrop != 0, "is_status_inconsistent": at&aStatusInconsistent != 0, "is_value_drop": at&aValueDrop != 0,
 		},
 		median: median,
 	}
@@ -72,8 +105,9 @@ type plan struct {
 
 // plannedRule is a rule that can fit, with all that follows from it.
 type plannedRule struct {
-	when     truth   // nil: everyone of the profile fits
-	verdict  Verdict // what of the verdict is the same for all
+	when     truth // nil: everyone of the profile fits
+	tier     functions.Tier
+	id       string
 	start    float64
 	parts    []plannedPart
 	actions  []plannedAction // that can fit, in order; the last has no condition
@@ -126,7 +160,7 @@ func newPlan(p *priority, of *profile) *plan {
 			continue
 		}
 		rule := plannedRule{
-			when: when.toAsk(), verdict: Verdict{Tier: r.tier, RuleID: r.id}, start: p.score.start[r.tier], parts: parts,
+			when: when.toAsk(), tier: r.tier, id: r.id, start: p.score.start[r.tier], parts: parts,
 			actions: t.actions(p.actions[r.tier]), opening: t.phrase(r.reason), mentions: mentions,
 		}
 		rule.keepReasons()
@@ -196,7 +230,7 @@ func (r *plannedRule) action(s *subject) (string, error) {
 			return a.do, nil
 		}
 	}
-	return "", fmt.Errorf("tier %s has no action that fits everyone", r.verdict.Tier)
+	return "", fmt.Errorf("tier %s has no action that fits everyone", r.tier)
 }
 
 // reason appends the reason: that of the rule, the bracketed mentions behind it, the others after commas.

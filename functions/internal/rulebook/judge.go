@@ -10,6 +10,7 @@ type Judge struct {
 	priority  *priority
 	plans     [profiles]*plan // each made for the first customer of its profile
 	large     bool            // the rules are so large that there is one plan for all
+	ofRevenue bool            // the value at stake is a share of the revenue, which the score has converted
 	subject   subject
 	reason    []byte
 	reasons   map[string]string // every reason that was given, once
@@ -25,6 +26,7 @@ const (
 // NewJudge makes a judge that compares with the median revenue of all customers.
 func (b *Book) NewJudge(medianRevenue functions.Money) *Judge {
 	j := &Judge{priority: b.priority, large: b.priority.size() > mostPlanned, reasons: map[string]string{}}
+	j.ofRevenue = slotOf[b.priority.share.of.name] == revenueSlot
 	j.subject.median = medianRevenue.StringFixed(2)
 	j.subject.numbers[medianSlot] = nearestFloat(medianRevenue)
 	return j
@@ -54,7 +56,7 @@ func (p *priority) size() int {
 
 // Judge gives the verdict on a customer. The customer must be vetted: a fault in it is not looked for again. A customer
 // whom no rule fits gets no tier and nothing else. An error is a fault of the program, never of the customer.
-func (j *Judge) Judge(c *retention.Customer) (Verdict, error) {
+func (j *Judge) Judge(c *retention.Customer) (v Verdict, err error) {
 	if j.reference != nil {
 		return j.reference.judge(c)
 	}
@@ -67,29 +69,31 @@ func (j *Judge) Judge(c *retention.Customer) (Verdict, error) {
 		p = newPlan(j.priority, profileAt(at, j.subject.numbers[medianSlot]))
 		j.plans[at] = p
 	}
-	if len(p.rules) == 0 {
-		return Verdict{}, p.fault
-	}
 	s := &j.subject
 	s.take(c)
 	for i := range p.rules {
-		if r := &p.rules[i]; r.when == nil || r.when(s) {
-			return j.verdict(r, s)
+		r := &p.rules[i]
+		if r.when != nil && !r.when(s) {
+			continue
 		}
+		v.Tier, v.RuleID = r.tier, r.id
+		v.Score = r.score(&j.priority.score, s)
+		v.Reason = j.reasonOf(r, s)
+		v.ValueProxy = j.shareOf(s)
+		v.Action, err = r.action(s)
+		return v, err
 	}
-	return Verdict{}, p.fault
+	return v, p.fault
 }
 
-// verdict works out what follows from a rule that fits.
-func (j *Judge) verdict(r *plannedRule, s *subject) (Verdict, error) {
-	v := r.verdict
-	v.Score = r.score(&j.priority.score, s)
-	v.Reason = j.reasonOf(r, s)
+// shareOf is the value at stake.
+func (j *Judge) shareOf(s *subject) Amount {
 	share := &j.priority.share
-	v.ValueProxy = share.shareOf(share.of.amount(s.customer).V)
-	var err error
-	v.Action, err = r.action(s)
-	return v, err
+	if !j.ofRevenue {
+		return share.shareOf(share.of.amount(s.customer).V)
+	}
+	s.number(revenueSlot)
+	return share.shareOfShort(s.revenue, s.customer.TotalRevenue.V)
 }
 
 // reasonOf gives the text of a reason, which is made once for all customers with that reason.

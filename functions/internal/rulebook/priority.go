@@ -57,6 +57,7 @@ type action struct {
 // valueShare is the part of a field that is at stake.
 type valueShare struct {
 	share    decimal.Decimal
+	brief    short // the same
 	of       *field
 	decimals int32
 }
@@ -200,6 +201,7 @@ func (p *priority) readShare(s *scope, content value) {
 		return
 	}
 	p.share.share = one.need("share").exactIn(0, 1)
+	p.share.brief = shortOf(functions.Money{Decimal: p.share.share})
 	p.share.decimals = int32(one.need("decimals").wholeIn(0, 9))
 	of := one.need("of")
 	var amounts []string

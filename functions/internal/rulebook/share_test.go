@@ -28,7 +28,7 @@ func TestShareIsExactAndRoundsHalfAwayFromZero(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			share := valueShare{share: decimal.RequireFromString(tc.share), decimals: tc.decimals}
+			share := someShare(decimal.RequireFromString(tc.share), tc.decimals)
 			amount := functions.Money{Decimal: decimal.RequireFromString(tc.amount)}
 			if got, want := share.shareOf(amount), decimal.RequireFromString(tc.want); !got.Money().Equal(want) {
 				t.Errorf("got %s, want %s", got, want)
@@ -37,12 +37,16 @@ func TestShareIsExactAndRoundsHalfAwayFromZero(t *testing.T) {
 	}
 }
 
+func someShare(share decimal.Decimal, decimals int32) *valueShare {
+	return &valueShare{share: share, brief: shortOf(functions.Money{Decimal: share}), decimals: decimals}
+}
+
 func TestShareShortWayIsAsExactAsTheLong(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 5))
 	for range 20_000 {
 		amount := functions.Money{Decimal: decimal.New(random.Int64N(1e15)-5e14, -random.Int32N(10))}
-		share := valueShare{share: decimal.New(random.Int64N(1000), -3), decimals: random.Int32N(4)}
+		share := someShare(decimal.New(random.Int64N(1000), -3), random.Int32N(4))
 		want := amount.Mul(share.share).Round(share.decimals)
 		if got := share.shareOf(amount); !got.Money().Equal(want) {
 			t.Fatalf("%s of %s at %d decimals: got %s, want %s", share.share, amount, share.decimals, got, want)
