@@ -53,10 +53,10 @@ type Templates struct {
 }
 
 // Load reads and checks the templates. When they are at fault the error is rulebook.Findings, with every fault of
-// every file in it.
+// every file in it. Warnings are no fault: they are for Check.
 func Load(files fs.FS) (*Templates, error) {
 	templates, findings := Check(files)
-	if len(findings) > 0 {
+	if findings.Errors() > 0 {
 		return nil, findings
 	}
 	return templates, nil

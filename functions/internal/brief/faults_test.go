@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
+
 	brieftemplates "github.com/retentionops/retentionops/brief_templates"
 	"github.com/retentionops/retentionops/functions/internal/brief"
 )
@@ -72,6 +74,10 @@ func TestTheFolderItselfCanBeAtFault(t *testing.T) {
 			"   hint: did you mean brief.slack.tmpl? templates: brief.subject.tmpl, brief.markdown.tmpl, brief.slack.tmpl, brief.email.txt.tmpl, brief.email.html.tmpl"},
 		{"a template is too large", func(files fstest.MapFS) { files["brief.slack.tmpl"].Data = make([]byte, 100_001) }, "brief.slack.tmpl: the template has 100001 bytes, at most 100000 are read (brief/file)"},
 		{"a template is not UTF-8", func(files fstest.MapFS) { files["brief.slack.tmpl"].Data = []byte("Gr\xfc\xdfe") }, "brief.slack.tmpl: the template is not UTF-8 text (brief/file)\n   hint: save it as UTF-8"},
+		{"a subject is empty on some day", func(files fstest.MapFS) {
+			files["brief.subject.tmpl"].Data = []byte("{{if .ActionNeeded}}Retention {{.Severity}}{{end}}")
+		}, "brief.subject.tmpl: the subject is empty (in the test brief \"info\") (brief/empty)\n" +
+			"   hint: write at least a word; Slack refuses a message without a headline"},
 		{"several templates are at fault at once", func(files fstest.MapFS) {
 			files["brief.slack.tmpl"].Data = []byte("{{.Severty}}")
 			files["brief.subject.tmpl"].Data = []byte("{{.Severity")
@@ -101,5 +107,41 @@ func TestFilesFromWindowsAreReadLikeOthers(t *testing.T) {
 	got := render(t, loaded(t, files), "markdown", brief.Data{Date: "2026-01-12", Severity: "INFO"}).Text
 	if want := "One\nTwo\nThree\n"; got != want {
 		t.Errorf("text %q, want %q", got, want)
+	}
+}
+
+func TestAWarningDoesNotKeepTemplatesFromBeingUsed(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, file, body, want string }{
+		{"the shipped templates have none", "brief.slack.tmpl", "", ""},
+		{
+			"a message is too long for Slack", "brief.slack.tmpl", strings.Repeat("{{.Decision}} {{.Decision}} {{.Decision}}\n\n", 60),
+			"brief.slack.tmpl: warning: the message is too long for Slack and is cut (in the test brief \"warning\") (brief/cut)\n" +
+				"   hint: shorten it, or show fewer customers: top_customers in rules/playbooks.yaml\n",
+		},
+		{
+			"a template writes nothing on some day", "brief.markdown.tmpl", "{{if not .ActionNeeded}}\nAll is well.\n{{end}}\n",
+			"brief.markdown.tmpl: warning: the template writes nothing (in the test brief \"warning\") (brief/empty)\n" +
+				"   hint: if that is meant, leave it; else write what stands outside of {{if}} and {{range}}\n",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			files := shippedFiles(t)
+			if test.body != "" {
+				files[test.file].Data = []byte(test.body)
+			}
+			templates, findings := brief.Check(files)
+			var said strings.Builder
+			if err := findings.Write(&said); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, said.String()); diff != "" {
+				t.Errorf("findings differ (-want +got):\n%s", diff)
+			}
+			if _, err := brief.Load(files); err != nil || templates == nil {
+				t.Errorf("the templates cannot be used: %v", err)
+			}
+		})
 	}
 }

@@ -33,6 +33,8 @@ const (
 	idScript   = "brief/script"        // a script in the mail
 	idRefused  = "brief/refused"       // html/template does not take it
 	idRendered = "brief/rendering"     // a test brief could not be written
+	idEmpty    = "brief/empty"         // a test brief has nothing in it
+	idCut      = "brief/cut"           // a test brief is too long for Slack
 )
 
 // source is a template file as it was read.
@@ -45,7 +47,8 @@ type source struct {
 	faults  *rulebook.Findings
 }
 
-// Check reads the templates and reports every fault at once. The templates are nil when there is one.
+// Check reads the templates and reports every fault at once. The templates are nil when there is an error; a warning
+// does not keep them from being used.
 func Check(files fs.FS) (*Templates, rulebook.Findings) {
 	var findings rulebook.Findings
 	names := []string{subjectFile, markdownFile, slackFile, textFile, htmlFile}
@@ -73,22 +76,14 @@ func Check(files fs.FS) (*Templates, rulebook.Findings) {
 	templates.text = sources[textFile].compile(writePlain)
 	templates.html = sources[htmlFile].compileHTML()
 
-	// What only shows when a brief is written (a comparison of a text with a number, the first of an empty list) is
-	// found by writing one of each kind.
 	for _, fixture := range Fixtures() {
-		data := Compose(fixture.Input)
-		for _, t := range []template{
-			templates.subject[functions.FormatEmail], templates.markdown, templates.slack, templates.text, templates.html,
-		} {
-			if _, err := run(t, data); err != nil {
-				sources[t.Name()].rendering(fixture.Name, err)
-			}
-		}
+		templates.try(fixture, sources)
 	}
-	if len(findings) > 0 {
-		return nil, sorted(findings, names)
+	findings = sorted(findings, names)
+	if findings.Errors() > 0 {
+		return nil, findings
 	}
-	return templates, nil
+	return templates, findings
 }
 
 // strangers reports templates that no brief is made of: most likely one of ours by a mistyped name.

@@ -196,4 +196,3 @@ func address(file string) string {
 	}
 	return (&url.URL{Scheme: "file", Path: absolute}).String()
 }
-

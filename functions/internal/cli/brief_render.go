@@ -75,7 +75,7 @@ func (c *command) renderBrief() *cobra.Command {
 	cmd.Flags().StringVar(&date, "date", "", "day: YYYY-MM-DD, or latest; default today")
 	cmd.Flags().StringVar(&format, "format", string(functions.Formats[0]), "form of the brief: "+formatNames())
 	cmd.Flags().StringVar(&part, "part", "text", "what to print: text, subject, html (e-mail), blocks (Slack)")
-	cmd.Flags().StringVar(&c.templates, "templates", "", "folder with edited templates (else RETENTIONOPS_TEMPLATES, else those built in)")
+	cmd.Flags().StringVar(&c.templates, "templates", "", "folder with edited templates, to try in place of those in use")
 	cmd.Flags().StringVar(&url, "url", "", "a running serve or a deployed host; RETENTIONOPS_API_KEY is sent along")
 	return cmd
 }
@@ -153,10 +153,10 @@ func (c *command) templateFiles(named []string) (name string, files fs.FS, err e
 }
 
 // soundTemplates reads the templates. What is wrong with them is shown in place of a brief; for a person on Err, since
-// Out is for the text alone.
+// Out is for the text alone. Warnings are left to brief check.
 func (c *command) soundTemplates(name string, files fs.FS) (*brief.Templates, error) {
 	templates, findings := brief.Check(files)
-	if len(findings) == 0 {
+	if findings.Errors() == 0 {
 		return templates, nil
 	}
 	if !c.json {

@@ -152,8 +152,10 @@ func TestMarkdownIsDrawnWithoutHTML(t *testing.T) {
 		{"a bare address", "see https://d.example.", "<p>see " + link("https://d.example") + "https://d.example</a>.</p>"},
 		{"a file is no link, and says where it is", "[P2](file:///exports/P2.csv)", `<p><span class="nowhere">P2</span> (file:///exports/P2.csv)</p>`},
 		{"a program is no link", "[x](javascript:alert(1)) <javascript:alert(1)>", `<p><span class="nowhere">x</span> (javascript:alert(1)) javascript:alert(1)</p>`},
-		{"a program in disguise is none", "[x](JaVaScRiPt&colon;alert(1)) [y][z]\n\n[z]: <data:text/html,x>",
-			`<p><span class="nowhere">x</span> (JaVaScRiPt&amp;colon;alert(1)) <span class="nowhere">y</span> (data:text/html,x)</p>`},
+		{
+			"a program in disguise is none", "[x](JaVaScRiPt&colon;alert(1)) [y][z]\n\n[z]: <data:text/html,x>",
+			`<p><span class="nowhere">x</span> (JaVaScRiPt&amp;colon;alert(1)) <span class="nowhere">y</span> (data:text/html,x)</p>`,
+		},
 		{"a picture is its description", "![logo *x*](https://e.example/x.png)", `<p><span class="nowhere">picture: logo <em>x</em></span> (https://e.example/x.png)</p>`},
 		{"HTML in a line is text", `a <b onclick="x">c</b>`, "<p>a <code>&lt;b onclick=&#34;x&#34;&gt;</code>c<code>&lt;/b&gt;</code></p>"},
 		{"HTML in a block is text", "<script>\nalert(1)\n</script>", "<p><code>&lt;script&gt;\nalert(1)\n</code><code>&lt;/script&gt;</code></p>"},
