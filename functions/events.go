@@ -1,6 +1,9 @@
 package functions
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // EventKind names an event of the text/event-stream that a caller may ask for instead of one JSON answer.
 type EventKind string
@@ -68,4 +71,18 @@ func StopFrom(ctx context.Context) context.Context {
 		return stop
 	}
 	return context.Background()
+}
+
+// Outlive gives a context for work that must not end with its caller, such as writing down how a call ended: it ends
+// after limit, and grace after the program was told to end.
+func Outlive(ctx context.Context, limit, grace time.Duration) (context.Context, context.CancelFunc) {
+	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	release := context.AfterFunc(StopFrom(ctx), func() {
+		select {
+		case <-lasting.Done():
+		case <-time.After(grace):
+			cancel()
+		}
+	})
+	return lasting, func() { release(); cancel() }
 }
