@@ -70,6 +70,7 @@ type QueueRow struct {
 type QueueSummary struct {
 	Date         functions.Date
 	RulesVersion string
+	CreatedAt    time.Time             // when its newest row was written; a day that was replaced whole has one time
 	Tiers        []functions.TierTotal // every tier, in order, also the empty ones
 }
 

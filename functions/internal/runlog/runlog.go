@@ -6,6 +6,7 @@
 package runlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -26,11 +27,24 @@ type Rows interface {
 	Runs(ctx context.Context, query warehouse.RunQuery) ([]retention.Run, error)
 }
 
-// Deadlines of a Log that names no others.
+// The deadlines of a Log, so that a run can keep as much time back as its end may need.
 const (
-	defaultRowDeadline       = 20 * time.Second // the warehouse's three retries take 14 s
-	defaultReconcileDeadline = 5 * time.Second
-	archiveDeadline          = 5 * time.Second
+	RowDeadline       = 20 * time.Second // for one row, unless the Log names another; the warehouse's three retries take 14 s
+	ReconcileDeadline = 5 * time.Second  // for the rows of earlier runs, unless the Log names another
+	ArchiveDeadline   = 5 * time.Second  // for one document
+
+	// BeginDeadline and FinishDeadline are the longest that Begin and Finish take: a row, and where it is kept when the
+	// warehouse does not take it.
+	BeginDeadline  = ReconcileDeadline + FinishDeadline
+	FinishDeadline = RowDeadline + ArchiveDeadline
+)
+
+// The deadlines once the program was told to end: what is not written then is killed a few seconds later. Rows of
+// earlier runs can wait.
+const (
+	StoppingRowDeadline     = time.Second
+	StoppingArchiveDeadline = 500 * time.Millisecond
+	StoppingFinishDeadline  = StoppingRowDeadline + StoppingArchiveDeadline // also of Begin
 )
 
 // Log keeps the runs. It is safe for use by several goroutines.
@@ -48,7 +62,7 @@ type Log struct {
 // Begin writes the row of a run that begins, as running, after those of earlier runs that are still to be written. It
 // tells whether the row reached the warehouse; if not, it is kept elsewhere.
 func (l *Log) Begin(ctx context.Context, run retention.Run) (written bool) {
-	early, cancel := context.WithTimeout(ctx, or(l.ReconcileDeadline, defaultReconcileDeadline))
+	early, cancel := functions.Outlive(ctx, cmp.Or(l.ReconcileDeadline, ReconcileDeadline), 0)
 	if _, err := l.Reconcile(early); err != nil {
 		l.Logger.WarnContext(ctx, "rows of earlier runs are still to be written", "error", err.Error())
 	}
@@ -78,8 +92,7 @@ func (l *Log) Finish(ctx context.Context, run retention.Run) (written bool) {
 func (l *Log) append(ctx context.Context, run retention.Run) (written bool) {
 	run.CreatedAt = l.Now().UTC().Truncate(time.Microsecond)
 	run.RunTimestamp = run.RunTimestamp.UTC().Truncate(time.Microsecond)
-	ctx = context.WithoutCancel(ctx)
-	bounded, cancel := context.WithTimeout(ctx, or(l.RowDeadline, defaultRowDeadline))
+	bounded, cancel := functions.Outlive(ctx, cmp.Or(l.RowDeadline, RowDeadline), StoppingRowDeadline)
 	defer cancel()
 	err := l.Warehouse.AppendRun(bounded, run)
 	if err == nil {
@@ -91,7 +104,7 @@ func (l *Log) append(ctx context.Context, run retention.Run) (written bool) {
 
 // Stage keeps the stage that a running run has reached, so that a run that never ends can be told where it stopped.
 func (l *Log) Stage(ctx context.Context, runID, stage string) error {
-	ctx, cancel := context.WithTimeout(ctx, archiveDeadline)
+	ctx, cancel := context.WithTimeout(ctx, ArchiveDeadline)
 	defer cancel()
 	return l.Archive.Put(ctx, stageName(runID), []byte(stage))
 }
@@ -119,7 +132,7 @@ func (l *Log) look(ctx context.Context, run *retention.Run) {
 	if l.Now().Sub(run.RunTimestamp) > l.Longest {
 		run.Status = functions.RunAbandoned
 	}
-	ctx, cancel := context.WithTimeout(ctx, archiveDeadline)
+	ctx, cancel := context.WithTimeout(ctx, ArchiveDeadline)
 	defer cancel()
 	stage, err := l.Archive.Get(ctx, stageName(run.RunID))
 	switch {
@@ -148,24 +161,14 @@ func (l *Log) Show(ctx context.Context, runID string) (retention.Run, error) {
 // LastSent reads the newest run whose delivery is confirmed or accepted, nil when there is none: what the next queue is
 // compared with. Runs that sent nothing move no baseline.
 func (l *Log) LastSent(ctx context.Context) (*retention.Run, error) {
-	runs, err := l.List(ctx, warehouse.RunQuery{Limit: sentWithin})
-	if err != nil {
+	runs, err := l.List(ctx, warehouse.RunQuery{Sent: true, Limit: 1})
+	if err != nil || len(runs) == 0 {
 		return nil, err
 	}
-	for i := range runs {
-		if state := runs[i].DeliveryState; state == functions.DeliveryConfirmed || state == functions.DeliveryAccepted {
-			return &runs[i], nil
-		}
-	}
-	return nil, nil //nolint:nilnil // a log in which nothing was sent yet is no fault
+	return &runs[0], nil
 }
 
-// sentWithin is how many runs back the last sent one is looked for: over two years of ten runs a day.
-const sentWithin = 10000
-
-func or(deadline, otherwise time.Duration) time.Duration {
-	if deadline == 0 {
-		return otherwise
-	}
-	return deadline
+// sent tells whether a run's message arrived.
+func sent(run retention.Run) bool {
+	return run.DeliveryState == functions.DeliveryConfirmed || run.DeliveryState == functions.DeliveryAccepted
 }

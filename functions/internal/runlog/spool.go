@@ -18,16 +18,26 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
 )
 
-// Rows that the warehouse did not take lie in the archive under spool/, one document each, and get a second document
-// beside them once they are written: an archive cannot delete, and keeping what happened is its business anyway.
+// Rows that the warehouse did not take lie in the archive under spool/MONTH/, one document each, and get a second one of
+// the same name under spooled/MONTH/ once they are written: an archive cannot delete, and keeping what happened is its
+// business anyway. A month in which nothing waits any more is closed, and never looked at again: what every run looks
+// at does not grow with the years.
 const (
 	spoolFolder   = "spool/"
-	waitingSuffix = ".json"
-	writtenSuffix = ".done"
+	writtenFolder = "spooled/"
+	rowSuffix     = ".json"
+	closedName    = "spooled/closed" // holds the newest closed month; those before it are closed too
 )
 
-// spoolTime sorts as text by time and holds nothing that a name may not.
-const spoolTime = "20060102T150405.000000Z"
+const (
+	// spoolTime and spoolMonth sort as text by time and hold nothing that a name may not.
+	spoolTime  = "20060102T150405.000000Z"
+	spoolMonth = "2006-01"
+	// closeAfter is how long after its end a month stays open: for rows that are on their way, and clocks that differ.
+	closeAfter = 48 * time.Hour
+	// maxMonths is how many months are looked at one by one; beyond it everything is listed at once.
+	maxMonths = 12
+)
 
 // spool keeps a row that the warehouse did not take: first in the structured log, which cannot refuse, then in the
 // archive.
@@ -46,9 +56,10 @@ func (l *Log) spool(ctx context.Context, run retention.Run, cause error) {
 	}
 	l.Logger.ErrorContext(ctx, "a row of the run log was not written",
 		"run_id", run.RunID, "run_log_row", json.RawMessage(row), "error", cause.Error())
-	ctx, cancel := context.WithTimeout(ctx, archiveDeadline)
+	ctx, cancel := functions.Outlive(ctx, ArchiveDeadline, StoppingArchiveDeadline)
 	defer cancel()
-	name := spoolFolder + run.CreatedAt.Format(spoolTime) + "_" + run.RunID + "_" + string(run.Status) + waitingSuffix
+	name := spoolFolder + run.CreatedAt.Format(spoolMonth) + "/" +
+		run.CreatedAt.Format(spoolTime) + "_" + run.RunID + "_" + string(run.Status) + rowSuffix
 	err = l.Archive.PutIfAbsent(ctx, name, row)
 	if errors.Is(err, archive.ErrExists) {
 		if there, getErr := l.Archive.Get(ctx, name); getErr == nil && bytes.Equal(there, row) {
@@ -65,7 +76,7 @@ func (l *Log) spool(ctx context.Context, run retention.Run, cause error) {
 // again. It ends early when the warehouse is not available; a row that cannot be read or is refused for another reason
 // does not hold up the others.
 func (l *Log) Reconcile(ctx context.Context) (written int, err error) {
-	names, err := l.waitingNames(ctx)
+	names, closed, err := l.waitingNames(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -83,6 +94,9 @@ func (l *Log) Reconcile(ctx context.Context) (written int, err error) {
 			break
 		}
 	}
+	if len(faults) == 0 {
+		faults = append(faults, l.closeMonths(ctx, closed))
+	}
 	return written, errors.Join(faults...)
 }
 
@@ -93,7 +107,7 @@ func passes(err error) bool {
 }
 
 func (l *Log) reconcile(ctx context.Context, name string) (wrote bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, or(l.RowDeadline, defaultRowDeadline))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.RowDeadline, RowDeadline))
 	defer cancel()
 	run, err := l.kept(ctx, name)
 	if err != nil {
@@ -105,11 +119,11 @@ func (l *Log) reconcile(ctx context.Context, name string) (wrote bool, err error
 	l.Logger.InfoContext(ctx, "a row of the run log was written late",
 		"run_id", run.RunID, "status", string(run.Status), "created_at", run.CreatedAt.Format(time.RFC3339Nano))
 	// The row is marked after it is written: repeating the write does no harm, losing it does.
-	return true, l.Archive.Put(ctx, strings.TrimSuffix(name, waitingSuffix)+writtenSuffix, nil)
+	return true, l.Archive.Put(ctx, writtenFolder+strings.TrimPrefix(name, spoolFolder), nil)
 }
 
 func (l *Log) kept(ctx context.Context, name string) (retention.Run, error) {
-	ctx, cancel := context.WithTimeout(ctx, archiveDeadline)
+	ctx, cancel := context.WithTimeout(ctx, ArchiveDeadline)
 	defer cancel()
 	var run retention.Run
 	document, err := l.Archive.Get(ctx, name)
@@ -125,29 +139,70 @@ func (l *Log) kept(ctx context.Context, name string) (retention.Run, error) {
 	return run, nil
 }
 
-// waitingNames names the rows that are still to be written, oldest first.
-func (l *Log) waitingNames(ctx context.Context) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, archiveDeadline)
+// waitingNames names the rows that are still to be written, oldest first, and the newest closed month, "" for none.
+func (l *Log) waitingNames(ctx context.Context) (names []string, closed string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, ArchiveDeadline)
 	defer cancel()
-	names, err := l.Archive.List(ctx, spoolFolder)
-	if err != nil {
-		return nil, err
+	document, err := l.Archive.Get(ctx, closedName)
+	if err != nil && !errors.Is(err, archive.ErrNotFound) {
+		return nil, "", err
 	}
-	written := map[string]bool{}
-	for _, name := range names {
-		if row, done := strings.CutSuffix(name, writtenSuffix); done {
-			written[row] = true
+	closed = string(document)
+	for _, month := range l.openMonths(closed) {
+		rows, err := l.Archive.List(ctx, spoolFolder+month)
+		if err != nil {
+			return nil, closed, err
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		done, err := l.Archive.List(ctx, writtenFolder+month)
+		if err != nil {
+			return nil, closed, err
+		}
+		written := make(map[string]bool, len(done))
+		for _, name := range done {
+			written[spoolFolder+strings.TrimPrefix(name, writtenFolder)] = true
+		}
+		names = append(names, slices.DeleteFunc(rows, func(name string) bool {
+			return !strings.HasSuffix(name, rowSuffix) || written[name]
+		})...)
+	}
+	return names, closed, nil
+}
+
+// openMonths names the folders of the months after the closed one, up to the present; one empty name, which stands for
+// all months, when none is closed yet or it was long ago.
+func (l *Log) openMonths(closed string) []string {
+	first, err := time.Parse(spoolMonth, closed)
+	if err != nil {
+		return []string{""}
+	}
+	now := l.Now().UTC()
+	var months []string
+	for month := first.AddDate(0, 1, 0); !month.After(now); month = month.AddDate(0, 1, 0) {
+		if months = append(months, month.Format(spoolMonth)+"/"); len(months) > maxMonths {
+			return []string{""}
 		}
 	}
-	return slices.DeleteFunc(names, func(name string) bool {
-		row, waits := strings.CutSuffix(name, waitingSuffix)
-		return !waits || written[row]
-	}), nil
+	return months
+}
+
+// closeMonths closes the months that ended a while ago. It is called when no row waits.
+func (l *Log) closeMonths(ctx context.Context, closed string) error {
+	open := l.Now().UTC().Add(-closeAfter)
+	ended := time.Date(open.Year(), open.Month(), 1, 0, 0, 0, 0, time.UTC).AddDate(0, -1, 0).Format(spoolMonth)
+	if ended <= closed {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, ArchiveDeadline)
+	defer cancel()
+	return l.Archive.Put(ctx, closedName, []byte(ended))
 }
 
 // waiting reads the rows that are still to be written. The log can be read without them, so a fault is only told.
 func (l *Log) waiting(ctx context.Context) []retention.Run {
-	names, err := l.waitingNames(ctx)
+	names, _, err := l.waitingNames(ctx)
 	var runs []retention.Run
 	for _, name := range names {
 		run, readErr := l.kept(ctx, name)
@@ -201,7 +256,5 @@ func newer(a, b retention.Run) bool {
 }
 
 func matches(run retention.Run, query warehouse.RunQuery) bool {
-	return (query.RunID == "" || run.RunID == query.RunID) &&
-		(query.IdempotencyKey == "" || run.IdempotencyKey == query.IdempotencyKey) &&
-		(query.AlertDate == nil || run.AlertDate != nil && *run.AlertDate == *query.AlertDate)
+	return (query.RunID == "" || run.RunID == query.RunID) && (!query.Sent || sent(run))
 }

@@ -3,9 +3,12 @@ package runlog_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,8 +49,8 @@ func TestARefusedRowIsKeptWholeTwiceAndWrittenLater(t *testing.T) {
 	if diff := cmp.Diff(want, inLog); diff != "" {
 		t.Errorf("the row in the program's log (-want +got)\n%s", diff)
 	}
-	const name = "spool/20260112T063003.123456Z_run-1_success"
-	if diff := cmp.Diff([]string{name + ".json"}, h.spool(t)); diff != "" {
+	const name = "2026-01/20260112T063003.123456Z_run-1_success.json"
+	if diff := cmp.Diff([]string{"spool/" + name}, h.spool(t)); diff != "" {
 		t.Fatalf("the archive (-want +got)\n%s", diff)
 	}
 	check(t, h, want) // a row that waits counts
@@ -69,7 +72,7 @@ func TestARefusedRowIsKeptWholeTwiceAndWrittenLater(t *testing.T) {
 	if rows := h.stored(t, "run-1"); rows != 2 {
 		t.Errorf("the table has %d rows, want 2", rows)
 	}
-	if diff := cmp.Diff([]string{name + ".done", name + ".json"}, h.spool(t)); diff != "" {
+	if diff := cmp.Diff([]string{"spool/" + name, "spooled/" + name}, h.spool(t)); diff != "" {
 		t.Errorf("the archive (-want +got)\n%s", diff)
 	}
 }
@@ -172,8 +175,8 @@ func TestOneBadRowDoesNotHoldUpTheOthers(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	for name, document := range map[string]string{
-		"spool/00000000T000000.000000Z_a_failed.json": "{half a doc",
-		"spool/00000000T000000.000000Z_b_failed.json": `{"run_id": ""}`,
+		"spool/2025-12/00000000T000000.000000Z_a_failed.json": "{half a doc",
+		"spool/2025-12/00000000T000000.000000Z_b_failed.json": `{"run_id": ""}`,
 	} {
 		if err := h.papers.Put(t.Context(), name, []byte(document)); err != nil {
 			t.Fatal(err)
@@ -226,27 +229,26 @@ func TestRowsThatWaitAreListedAsAsked(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	other := runOf("other day")
-	other.RunTimestamp, other.AlertDate, other.IdempotencyKey = start.Add(-time.Hour), nil, "another"
+	other.RunTimestamp = start.Add(-time.Hour)
 	h.Finish(t.Context(), ended(other, functions.RunSkipped, functions.DeliveryNone))
 	h.rows.set(unavailable)
 	waits := runOf("waits")
 	waits.RunTimestamp = start.Add(time.Hour)
 	h.Finish(t.Context(), ended(waits, functions.RunFailed, functions.DeliveryNone))
-	date := functions.Date{Year: 2026, Month: 1, Day: 12}
-	next := date.AddDays(1)
+	arrived := runOf("arrived")
+	arrived.RunTimestamp = start.Add(-time.Minute)
+	h.Finish(t.Context(), ended(arrived, functions.RunSuccess, functions.DeliveryAccepted))
 	for _, row := range []struct {
 		name  string
 		query warehouse.RunQuery
 		want  []string
 	}{
-		{"all", warehouse.RunQuery{}, []string{"waits", "other day"}},
+		{"all", warehouse.RunQuery{}, []string{"waits", "arrived", "other day"}},
 		{"the newest", warehouse.RunQuery{Limit: 1}, []string{"waits"}},
 		{"by id", warehouse.RunQuery{RunID: "waits"}, []string{"waits"}},
 		{"by another id", warehouse.RunQuery{RunID: "other day"}, []string{"other day"}},
-		{"by date", warehouse.RunQuery{AlertDate: &date}, []string{"waits"}},
-		{"by another date", warehouse.RunQuery{AlertDate: &next}, nil},
-		{"by key", warehouse.RunQuery{IdempotencyKey: "rop_2026-01-12_WARNING_production"}, []string{"waits"}},
-		{"by another key", warehouse.RunQuery{IdempotencyKey: "another"}, []string{"other day"}},
+		{"what was sent", warehouse.RunQuery{Sent: true}, []string{"arrived"}},
+		{"what was sent, by another id", warehouse.RunQuery{Sent: true, RunID: "waits"}, nil},
 	} {
 		runs, err := h.List(t.Context(), row.query)
 		if err != nil {
@@ -326,3 +328,113 @@ func TestARunIDThatCannotBeANameIsStillLogged(t *testing.T) {
 }
 
 var _ runlog.Rows = (*warehouse.Warehouse)(nil)
+
+// watched counts what is listed.
+type watched struct {
+	archive.Archive
+	listed []string
+}
+
+func (w *watched) List(ctx context.Context, prefix string) ([]string, error) {
+	names, err := w.Archive.List(ctx, prefix)
+	w.listed = append(w.listed, names...)
+	return names, err
+}
+
+func TestWhatWasWrittenLongAgoIsNotLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	papers := &watched{Archive: h.papers}
+	h.Archive = papers
+	for month := range 3 { // January, February, March: each loses a row, which the next run writes
+		id := fmt.Sprintf("lost-%d", month)
+		h.rows.set(unavailable)
+		h.Finish(t.Context(), ended(runOf(id), functions.RunFailed, functions.DeliveryNone))
+		h.rows.set(nil)
+		h.pass(time.Minute)
+		h.Begin(t.Context(), runOf("next-"+id))
+		if rows := h.stored(t, id); rows != 1 {
+			t.Errorf("the table has %d rows of %s, want 1", rows, id)
+		}
+		h.pass(30 * 24 * time.Hour)
+	}
+	h.Begin(t.Context(), runOf("april")) // closes what has ended
+	papers.listed = nil
+	h.Begin(t.Context(), runOf("april too"))
+	for _, name := range papers.listed {
+		if !strings.Contains(name, "/2026-03/") && !strings.Contains(name, "/2026-04/") {
+			t.Errorf("%s is looked at again", name)
+		}
+	}
+	h.rows.set(unavailable)
+	h.Finish(t.Context(), ended(runOf("late"), functions.RunFailed, functions.DeliveryNone))
+	if run, err := h.Show(t.Context(), "late"); err != nil || run.Status != functions.RunFailed {
+		t.Errorf("Show = %+v, %v; want the row that waits", run, err)
+	}
+}
+
+func TestAMonthInWhichARowWaitsStaysOpen(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.rows.set(func(_ context.Context, run retention.Run) error {
+		if run.RunID == "stuck" {
+			return functions.Errorf(functions.FailedPrecondition, "the table has no place for it")
+		}
+		return nil
+	})
+	h.Finish(t.Context(), ended(runOf("stuck"), functions.RunFailed, functions.DeliveryNone))
+	for range 3 {
+		h.pass(30 * 24 * time.Hour)
+		h.Begin(t.Context(), runOf("another"))
+	}
+	h.rows.set(nil)
+	if written, err := h.Reconcile(t.Context()); written != 1 || err != nil {
+		t.Errorf("Reconcile = %d, %v; want the row of months ago", written, err)
+	}
+}
+
+// A warehouse and an archive that hang must not use up the few seconds that a program has to end.
+func TestAProgramThatEndsWritesItsRowsQuickly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stop, end := context.WithCancel(t.Context())
+		log := &runlog.Log{
+			Warehouse: hanging{}, Archive: hangingArchive{}, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Longest: time.Hour,
+		}
+		ctx := functions.WithStop(t.Context(), stop)
+		time.AfterFunc(3*time.Second, end) // in the middle of the row
+		began := time.Now()
+		log.Finish(ctx, runOf("first"))
+		if took, want := time.Since(began), 3*time.Second+runlog.StoppingFinishDeadline; took != want {
+			t.Errorf("a row that was being written took %s, want %s", took, want)
+		}
+		began = time.Now()
+		log.Begin(ctx, runOf("second"))
+		if took := time.Since(began); took != runlog.StoppingFinishDeadline {
+			t.Errorf("a row took %s, want %s", took, runlog.StoppingFinishDeadline)
+		}
+		began = time.Now()
+		log.Begin(t.Context(), runOf("third"))
+		if took := time.Since(began); took != runlog.BeginDeadline {
+			t.Errorf("without a stop a row took %s, want %s", took, runlog.BeginDeadline)
+		}
+	})
+}
+
+// hanging is a table that does not answer.
+type hanging struct{ runlog.Rows }
+
+func (hanging) AppendRun(ctx context.Context, _ retention.Run) error { <-ctx.Done(); return ctx.Err() }
+
+// hangingArchive is an archive that does not answer.
+type hangingArchive struct{ archive.Archive }
+
+func (hangingArchive) Get(ctx context.Context, _ string) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (hangingArchive) PutIfAbsent(ctx context.Context, _ string, _ []byte) error {
+	<-ctx.Done()
+	return ctx.Err()
+}

@@ -55,8 +55,7 @@ type Warehouse interface {
 
 // RunQuery narrows Runs; empty fields narrow nothing.
 type RunQuery struct {
-	RunID          string
-	AlertDate      *functions.Date
-	IdempotencyKey string
-	Limit          int // 0 means 1000
+	RunID string
+	Sent  bool // runs whose message arrived: confirmed or accepted
+	Limit int  // 0 means 1000
 }

@@ -265,10 +265,10 @@ func (w *Warehouse) QueueSummary(ctx context.Context, date functions.Date) (rete
 	var summary retention.QueueSummary
 	totals := map[functions.Tier]functions.TierTotal{}
 	for rows.Next() {
-		var on time.Time
+		var on, written time.Time
 		var total functions.TierTotal
 		var atRisk any
-		if err := rows.Scan(&on, &summary.RulesVersion, &total.Tier, &total.Customers, &atRisk); err != nil {
+		if err := rows.Scan(&on, &summary.RulesVersion, &written, &total.Tier, &total.Customers, &atRisk); err != nil {
 			return retention.QueueSummary{}, fault(doing, err)
 		}
 		money, err := moneyOf(atRisk)
@@ -276,6 +276,9 @@ func (w *Warehouse) QueueSummary(ctx context.Context, date functions.Date) (rete
 			return retention.QueueSummary{}, fault(doing, err)
 		}
 		summary.Date, total.ValueAtRisk = civil.DateOf(on), money.V
+		if written.After(summary.CreatedAt) {
+			summary.CreatedAt = written
+		}
 		totals[total.Tier] = total
 	}
 	if err := rows.Err(); err != nil {

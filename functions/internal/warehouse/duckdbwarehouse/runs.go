@@ -60,15 +60,11 @@ func (w *Warehouse) AppendRun(ctx context.Context, run retention.Run) error {
 // Runs implements driver.Warehouse.
 func (w *Warehouse) Runs(ctx context.Context, query driver.RunQuery) ([]retention.Run, error) {
 	const doing = "read the run log"
-	var alertDate any
-	if query.AlertDate != nil {
-		alertDate = query.AlertDate.String()
-	}
 	limit := query.Limit
 	if limit <= 0 {
 		limit = everyRun
 	}
-	rows, err := w.db.QueryContext(ctx, runsSQL, query.RunID, alertDate, query.IdempotencyKey, limit)
+	rows, err := w.db.QueryContext(ctx, runsSQL, query.RunID, query.Sent, limit)
 	if err != nil {
 		return nil, fault(doing, err)
 	}

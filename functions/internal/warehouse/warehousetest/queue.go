@@ -183,6 +183,7 @@ var queueChecks = []check{
 		}
 		small := row(monday, "small", functions.P3, 50)
 		small.ValueProxy = exact("0.1")
+		small.CreatedAt = written.Add(time.Microsecond)
 		rows = append(rows, small)
 		mustReplace(t, w, monday, rows)
 		mustReplace(t, w, sunday, []retention.QueueRow{row(sunday, "1", functions.P2, 60)})
@@ -190,7 +191,7 @@ var queueChecks = []check{
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, "summary", retention.QueueSummary{Date: monday, RulesVersion: "0123456789ab", Tiers: []functions.TierTotal{
+		same(t, "summary", retention.QueueSummary{Date: monday, RulesVersion: "0123456789ab", CreatedAt: small.CreatedAt, Tiers: []functions.TierTotal{
 			{Tier: functions.P1, Customers: 10, ValueAtRisk: exact("12345678901234567890123456781.00000001")},
 			{Tier: functions.P2},
 			{Tier: functions.P3, Customers: 1, ValueAtRisk: exact("0.1")},

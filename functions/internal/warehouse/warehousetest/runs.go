@@ -102,20 +102,30 @@ var runChecks = []check{
 	}},
 	{"a query narrows, and judges a run by its newest row", func(t trial) {
 		w := t.open(Inputs{})
-		begin := full("01B") // it learned its date and key only later
-		begin.AlertDate, begin.IdempotencyKey, begin.Status, begin.CreatedAt = nil, "", functions.RunRunning, written
+		begin := full("01B")
+		begin.DeliveryState, begin.Status, begin.CreatedAt = functions.DeliveryNone, functions.RunRunning, written
 		mustAppend(t, w, begun("01A", sunday), begin, full("01B"), begun("01C", monday))
+		for id, state := range map[string]functions.DeliveryState{
+			"01D": functions.DeliveryAccepted, "01E": functions.DeliveryUnconfirmed, "01F": functions.DeliveryRefused,
+		} {
+			end := full(id)
+			if end.DeliveryState = state; state != functions.DeliveryAccepted {
+				end.Status = functions.RunFailed
+			}
+			mustAppend(t, w, end)
+		}
 		for name, c := range map[string]struct {
 			query driver.RunQuery
 			want  []string
 		}{
-			"everything":        {driver.RunQuery{}, []string{"01C running", "01B success", "01A running"}},
-			"one run":           {driver.RunQuery{RunID: "01B"}, []string{"01B success"}},
-			"an unknown run":    {driver.RunQuery{RunID: "01B' OR ''='"}, nil},
-			"a day":             {driver.RunQuery{AlertDate: &monday}, []string{"01C running", "01B success"}},
-			"a key":             {driver.RunQuery{IdempotencyKey: "rop_2026-01-11_WARNING_production"}, []string{"01A running"}},
-			"a day and its run": {driver.RunQuery{AlertDate: &monday, RunID: "01A"}, nil},
-			"the newest two":    {driver.RunQuery{Limit: 2}, []string{"01C running", "01B success"}},
+			"everything":         {driver.RunQuery{}, []string{"01F failed", "01E failed", "01D success", "01C running", "01B success", "01A running"}},
+			"one run":            {driver.RunQuery{RunID: "01B"}, []string{"01B success"}},
+			"an unknown run":     {driver.RunQuery{RunID: "01B' OR ''='"}, nil},
+			"what was sent":      {driver.RunQuery{Sent: true}, []string{"01D success", "01B success"}},
+			"the one sent last":  {driver.RunQuery{Sent: true, Limit: 1}, []string{"01D success"}},
+			"a run, if it was":   {driver.RunQuery{Sent: true, RunID: "01B"}, []string{"01B success"}},
+			"a run that was not": {driver.RunQuery{Sent: true, RunID: "01A"}, nil},
+			"the newest two":     {driver.RunQuery{Limit: 2}, []string{"01F failed", "01E failed"}},
 		} {
 			same(t, name, c.want, ids(runsOf(t, w, c.query)))
 		}

@@ -19,6 +19,6 @@ FROM (
     PARTITION BY run_id ORDER BY created_at DESC NULLS LAST, coalesce(status, '') = 'running', status
   ) = 1
 )
-WHERE (CAST($2 AS DATE) IS NULL OR alert_date = CAST($2 AS DATE)) AND ($3 = '' OR idempotency_key = $3)
+WHERE NOT $2 OR delivery_state IN ('confirmed', 'accepted')
 ORDER BY run_timestamp DESC, run_id DESC
-LIMIT $4
+LIMIT $3
