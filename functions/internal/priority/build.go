@@ -139,6 +139,9 @@ func (b *Builder) record(ctx context.Context, date functions.Date, record built)
 
 // same tells whether the stored queue of the day was built from the same customers by the same rules. What cannot be
 // read is not the same: building again is always right.
+//
+// Table and record are not written as one: of two builds at once, the rows of one and the record of the other may be
+// what is left. So the record counts only for the rows that carry its time.
 func (b *Builder) same(ctx context.Context, a *retention.Assessment) bool {
 	document, err := b.Archive.Get(ctx, builtName(a.AsOf))
 	if err != nil {
@@ -153,8 +156,8 @@ func (b *Builder) same(ctx context.Context, a *retention.Assessment) bool {
 	if functions.CodeOf(err) == functions.NotFound {
 		return len(a.Rows) == 0
 	}
-	return err == nil && summary.RulesVersion == a.RulesVersion &&
-		(summary.Date == a.AsOf && count(summary.Tiers) == int64(len(a.Rows)))
+	return err == nil && summary.Date == a.AsOf && summary.RulesVersion == a.RulesVersion &&
+		summary.CreatedAt.Equal(record.BuiltAt) && count(summary.Tiers) == int64(len(a.Rows))
 }
 
 func count(tiers []functions.TierTotal) int64 {
