@@ -3,6 +3,7 @@ package audience
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
@@ -26,7 +27,9 @@ type Exporter struct {
 	Warehouse Queue
 	// CSV and Sheets open the destinations. Sheets is nil, or answers nil or an error, where no spreadsheet is configured.
 	CSV, Sheets func(ctx context.Context) (destination.Destination, error)
-	Settings    Settings
+	// CSVAt and SheetsAt are the URLs of the destinations. A digest stands for them too; they are told to nobody.
+	CSVAt, SheetsAt string
+	Settings        Settings
 	Logger      *slog.Logger  // told of a sheet that a file stood in for; nil: nobody is
 	Deadline    time.Duration // for one delivery; 0 means 20 s
 }
@@ -53,16 +56,52 @@ func (e *Exporter) Export(
 		return none, err
 	}
 	audience, report := collected.audience(date, in.Tier, folder, e.Settings), collected.report()
-	out := functions.ExportAudienceOutput{
-		Date: date, Tier: in.Tier, RowsExported: report.Exported, RowsAvailable: report.Available,
-		Truncated: report.Truncated, LeftOut: report.LeftOut, Columns: Columns(), DryRun: in.DryRun,
-		Digest: Digest(audience, version, target, e.Settings), RulesVersion: version,
-	}
+	out := e.output(audience, report, version, target)
+	out.DryRun = in.DryRun
 	if in.ExpectDigest != "" && in.ExpectDigest != out.Digest {
 		return none, functions.Errorf(functions.FailedPrecondition, "the audience is not the one of the digest that was expected").
 			WithHint("rows, rules or settings have changed since: look at a new dry_run and send its digest")
 	}
 	return e.deliver(ctx, audience, target, out)
+}
+
+// Deliver delivers a tier as it was just judged, without reading it back: what leaves is what the guardrails saw, whatever
+// is stored in the meantime. The rest is as with Export; it answers the same digest for the same rows.
+func (e *Exporter) Deliver(
+	ctx context.Context, judged *retention.Assessment, tier functions.Tier, target functions.Target, folder string,
+) (functions.ExportAudienceOutput, error) {
+	if err := destination.CheckPlace(folder, judged.AsOf, tier); err != nil {
+		return functions.ExportAudienceOutput{}, err
+	}
+	// Rows are ordered by tier.
+	from := slices.IndexFunc(judged.Rows, func(row retention.QueueRow) bool { return row.Tier == tier })
+	rows := judged.Rows[max(from, 0):]
+	if past := slices.IndexFunc(rows, func(row retention.QueueRow) bool { return row.Tier != tier }); past >= 0 {
+		rows = rows[:past]
+	}
+	audience, report := Build(judged.AsOf, tier, rows, functions.DefaultLimit, folder, e.Settings)
+	return e.deliver(ctx, audience, target, e.output(audience, report, judged.RulesVersion, target))
+}
+
+// Ready opens the destinations that a target cannot do without, and writes nothing: what is missing is known before
+// anything begins. A sheet that a file can stand in for is not asked for.
+func (e *Exporter) Ready(ctx context.Context, target functions.Target) error {
+	open, missing := e.CSV, csvMissing
+	if target == functions.TargetGSheet {
+		open, missing = e.Sheets, sheetMissing
+	}
+	_, err := e.deliverTo(ctx, destination.Audience{}, open, missing, true)
+	return err
+}
+
+func (e *Exporter) output(
+	audience destination.Audience, report Report, version string, target functions.Target,
+) functions.ExportAudienceOutput {
+	return functions.ExportAudienceOutput{
+		Date: audience.Date, Tier: audience.Tier, RowsExported: report.Exported, RowsAvailable: report.Available,
+		Truncated: report.Truncated, LeftOut: report.LeftOut, Columns: Columns(),
+		Digest: Digest(audience, version, target, e.Place(target), e.Settings), RulesVersion: version,
+	}
 }
 
 // read gathers the tier. A day whose queue has no row in the tier is an empty audience; a day without a queue is a fault.

@@ -222,7 +222,7 @@ func TestADryRunWritesNothingAndItsDigestHolds(t *testing.T) {
 
 func TestTheDigestStandsForRowsRulesDestinationAndForm(t *testing.T) {
 	t.Parallel()
-	const version, target = "v1", functions.TargetCSV
+	const version, target, place = "v1", functions.TargetCSV, "somewhere"
 	var settings audience.Settings
 	base := func() destination.Audience {
 		a, _ := audience.Build(day, functions.P1, []retention.QueueRow{rowOf("a"), rowOf("b")}, 0, "", settings)
@@ -236,14 +236,15 @@ func TestTheDigestStandsForRowsRulesDestinationAndForm(t *testing.T) {
 		seen[digest] = name
 	}
 	a := base()
-	add("the base", audience.Digest(a, version, target, settings))
-	if audience.Digest(a, version, target, settings) != audience.Digest(base(), version, target, settings) {
+	add("the base", audience.Digest(a, version, target, place, settings))
+	if audience.Digest(a, version, target, place, settings) != audience.Digest(base(), version, target, place, settings) {
 		t.Error("two digests of the same differ")
 	}
-	add("other rules", audience.Digest(a, "v2", target, settings))
-	add("another target", audience.Digest(a, version, functions.TargetBoth, settings))
-	add("another delimiter", audience.Digest(a, version, target, audience.Settings{Delimiter: audience.Semicolon}))
-	add("a byte order mark", audience.Digest(a, version, target, audience.Settings{BOM: true}))
+	add("other rules", audience.Digest(a, "v2", target, place, settings))
+	add("another target", audience.Digest(a, version, functions.TargetBoth, place, settings))
+	add("another place", audience.Digest(a, version, target, "elsewhere", settings))
+	add("another delimiter", audience.Digest(a, version, target, place, audience.Settings{Delimiter: audience.Semicolon}))
+	add("a byte order mark", audience.Digest(a, version, target, place, audience.Settings{BOM: true}))
 	for name, change := range map[string]func(*destination.Audience){
 		"another folder":     func(a *destination.Audience) { a.Folder = "shadow" },
 		"another day":        func(a *destination.Audience) { a.Date = day.AddDays(1) },
@@ -255,7 +256,7 @@ func TestTheDigestStandsForRowsRulesDestinationAndForm(t *testing.T) {
 	} {
 		changed := base()
 		change(&changed)
-		add(name, audience.Digest(changed, version, target, settings))
+		add(name, audience.Digest(changed, version, target, place, settings))
 	}
 }
 
@@ -402,5 +403,94 @@ func TestACallerWhoHasGoneGetsNoFile(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("the directory holds %v, %v", entries, err)
+	}
+}
+
+func TestTheDigestStandsForThePlacesOfItsTarget(t *testing.T) {
+	t.Parallel()
+	w := stored(t, scored("a", functions.P1, 90))
+	for _, row := range []struct {
+		target      functions.Target
+		csv, sheets bool // whether it stands for the place
+	}{
+		{functions.TargetCSV, true, false}, {functions.TargetGSheet, false, true}, {functions.TargetBoth, true, true},
+	} {
+		digest := func(csv, sheets string) string {
+			e, _ := exporter(t, w)
+			e.Sheets, e.CSVAt, e.SheetsAt = into(t.TempDir()), csv, sheets
+			in := functions.ExportAudienceInput{Tier: functions.P1, Destination: row.target, DryRun: true}
+			out, err := e.Export(t.Context(), day, in, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out.Digest
+		}
+		before := digest("file:///a", "sheets://a")
+		if moved := digest("file:///b", "sheets://a") != before; moved != row.csv {
+			t.Errorf("%s: another directory changes the digest: %t", row.target, moved)
+		}
+		if moved := digest("file:///a", "sheets://b") != before; moved != row.sheets {
+			t.Errorf("%s: another spreadsheet changes the digest: %t", row.target, moved)
+		}
+	}
+}
+
+func TestWhatWasJudgedLeavesWhateverIsStored(t *testing.T) {
+	t.Parallel()
+	rows := []retention.QueueRow{
+		scored("a", functions.P1, 90), scored("b", functions.P1, 80), scored("c", functions.P2, 70), scored("d", functions.P3, 60),
+	}
+	judged := &retention.Assessment{AsOf: day, RulesVersion: "0123456789ab", Rows: rows}
+	e, _ := exporter(t, stored(t, rows...))
+	for tier, want := range map[functions.Tier][]string{functions.P1: {"a", "b"}, functions.P2: {"c"}, functions.P3: {"d"}} {
+		plan, err := e.Export(t.Context(), day, functions.ExportAudienceInput{Tier: tier}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := e.Deliver(t.Context(), judged, tier, functions.TargetCSV, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(plan, out); diff != "" {
+			t.Errorf("%s: as stored (-), as judged (+):\n%s", tier, diff)
+		}
+		if diff := cmp.Diff(want, ids(t, fileBehind(t, out.CSVURL))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tier, diff)
+		}
+	}
+	e.Warehouse = nil // it is not asked
+	judged.Rows = rows[:2]
+	out, err := e.Deliver(t.Context(), judged, functions.P2, functions.TargetCSV, "")
+	if err != nil || out.RowsExported != 0 || out.RulesVersion != "0123456789ab" {
+		t.Errorf("an empty tier: %+v, %v", out, err)
+	}
+	if _, err := e.Deliver(t.Context(), judged, functions.P1, functions.TargetCSV, ".."); functions.CodeOf(err) != functions.InvalidArgument {
+		t.Errorf("a folder that leads away: %v, want invalid_argument", err)
+	}
+}
+
+func TestReadyTellsWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	broken := func(context.Context) (destination.Destination, error) {
+		return nil, functions.Errorf(functions.Unavailable, "not there")
+	}
+	for _, row := range []struct {
+		name        string
+		csv, sheets func(context.Context) (destination.Destination, error)
+		target      functions.Target
+		want        functions.Code
+	}{
+		{"a directory", into(t.TempDir()), nil, functions.TargetCSV, ""},
+		{"no directory", nil, into(t.TempDir()), functions.TargetCSV, functions.FailedPrecondition},
+		{"a directory that cannot be opened", broken, nil, functions.TargetCSV, functions.Unavailable},
+		{"a file stands in for a sheet", into(t.TempDir()), broken, functions.TargetBoth, ""},
+		{"both need the file", broken, into(t.TempDir()), functions.TargetBoth, functions.Unavailable},
+		{"no spreadsheet", into(t.TempDir()), nil, functions.TargetGSheet, functions.FailedPrecondition},
+		{"a spreadsheet", broken, into(t.TempDir()), functions.TargetGSheet, ""},
+	} {
+		e := &audience.Exporter{CSV: row.csv, Sheets: row.sheets}
+		if err := e.Ready(t.Context(), row.target); functions.CodeOf(err) != row.want {
+			t.Errorf("%s: %v, want %q", row.name, err, row.want)
+		}
 	}
 }

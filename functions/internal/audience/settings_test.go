@@ -65,8 +65,8 @@ func TestTheZeroSettingsAreTheDefault(t *testing.T) {
 	if diff := cmp.Diff(text(t, stated), text(t, zero)); diff != "" {
 		t.Errorf("file (-want +got)\n%s", diff)
 	}
-	if audience.Digest(zero, "v", functions.TargetCSV, audience.Settings{}) !=
-		audience.Digest(stated, "v", functions.TargetCSV, audience.Settings{Delimiter: audience.Comma}) {
+	if audience.Digest(zero, "v", functions.TargetCSV, "", audience.Settings{}) !=
+		audience.Digest(stated, "v", functions.TargetCSV, "", audience.Settings{Delimiter: audience.Comma}) {
 		t.Error("the digests of the zero settings and the default differ")
 	}
 }
