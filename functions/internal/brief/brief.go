@@ -50,7 +50,11 @@ type Templates struct {
 	slack    *texttemplate.Template
 	text     *texttemplate.Template
 	html     *htmltemplate.Template
+	version  string
 }
+
+// Version stands for the text of the templates: the first 12 hex digits of a SHA-256. Line ends do not count.
+func (t *Templates) Version() string { return t.version }
 
 // Load reads and checks the templates. When they are at fault the error is rulebook.Findings, with every fault of
 // every file in it. Warnings are no fault: they are for Check.

@@ -3,6 +3,8 @@ package brief
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
@@ -75,6 +77,7 @@ func Check(files fs.FS) (*Templates, rulebook.Findings) {
 	templates.slack = sources[slackFile].compile(writeSlack)
 	templates.text = sources[textFile].compile(writePlain)
 	templates.html = sources[htmlFile].compileHTML()
+	templates.version = versionOf(names, sources)
 
 	for _, fixture := range Fixtures() {
 		templates.try(fixture, sources)
@@ -84,6 +87,17 @@ func Check(files fs.FS) (*Templates, rulebook.Findings) {
 		return nil, findings
 	}
 	return templates, findings
+}
+
+// versionOf hashes the templates. Each name and text is preceded by its length, so that no two sets of files read the
+// same.
+func versionOf(names []string, sources map[string]*source) string {
+	sum := sha256.New()
+	for _, name := range names {
+		text := strings.Join(sources[name].lines, "\n")
+		fmt.Fprintf(sum, "%d:%s%d:%s", len(name), name, len(text), text)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
 // strangers reports templates that no brief is made of: most likely one of ours by a mistyped name.
