@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 // ask evaluates a condition as a whole, and each part of it.
@@ -119,7 +120,10 @@ func (x *explainer) askPart(part askedPart, failed bool) (functions.Condition, e
 	if f := x.book.vocabulary.byName[part.field]; f != nil {
 		condition.Shown = x.cellShown(f, strings.TrimPrefix(part.text, f.name+" "), holds)
 	} else {
-		condition.Shown = inOneLine(x.filled(part.text))
+		condition.Shown = part.text
+		if filled := inOneLine(x.filled(part.text)); filled != part.text {
+			condition.Shown += " (" + filled + ")"
+		}
 	}
 	return condition, nil
 }
@@ -127,7 +131,7 @@ func (x *explainer) askPart(part askedPart, failed bool) (functions.Condition, e
 // readsEmpty tells whether a tree reads a field plainly that is empty in this customer.
 func (x *explainer) readsEmpty(tree ast.Node) bool {
 	for _, f := range x.book.vocabulary.fields {
-		if f.mayBeEmpty && x.valueOf(f) == emptyValue && slices.Contains(namesIn(tree), f.name) {
+		if f.mayBeEmpty && f.isEmptyIn(x.customer) && slices.Contains(namesIn(tree), f.name) {
 			return true
 		}
 	}
@@ -184,16 +188,27 @@ func (x *explainer) valueOf(f *field) string {
 	switch {
 	case f.isStatistic():
 		return exactAmount(x.median)
+	case f.isEmptyIn(x.customer):
+		return emptyValue
 	case f.amount != nil:
-		if amount := f.amount(x.customer); amount.Valid {
-			return exactAmount(amount.V)
-		}
+		return exactAmount(f.amount(x.customer).V)
 	default:
-		if text := string(f.write(nil, x.customer, "")); text != unknownValue {
-			return text
-		}
+		return string(f.write(nil, x.customer, ""))
 	}
-	return emptyValue
+}
+
+// isEmptyIn tells whether there is nothing in a customer's column.
+func (f *field) isEmptyIn(c *retention.Customer) bool {
+	switch {
+	case f.choice != nil:
+		return !f.choice(c).Valid
+	case f.whole != nil:
+		return !f.whole(c).Valid
+	case f.yes != nil:
+		return !f.yes(c).Valid
+	default:
+		return !f.amount(c).Valid
+	}
 }
 
 // exactAmount writes an amount with two decimals, or with all it has.

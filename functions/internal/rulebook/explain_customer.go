@@ -27,7 +27,7 @@ func (b *Book) ReadCustomer(data []byte) (*retention.Customer, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, b.noCustomer("something stands behind the customer")
 	}
-	c := &retention.Customer{ID: "given", Rows: retention.SourceRows{Snapshot: 1, Churn: 1, Base: 1}}
+	c := &retention.Customer{ID: "made-up", Rows: retention.SourceRows{Snapshot: 1, Churn: 1, Base: 1}}
 	var missing, faults []string
 	if id, has := given["customer_id"]; has && json.Unmarshal(id, &c.ID) != nil {
 		faults = append(faults, "customer_id is not a text")

@@ -19,7 +19,10 @@ func (e Explanation) Write(w io.Writer) error {
 		for _, fault := range e.SetAside {
 			fmt.Fprintf(&out, "set aside: %s (%s)\n", fault.Meaning, fault.Issue)
 		}
-		out.WriteString("A customer that is set aside is counted and gets no tier: its data must be mended first.\n")
+		out.WriteString("It is counted and gets no tier until its data is mended. It holds:\n")
+		for _, signal := range e.Signals {
+			fmt.Fprintf(&out, "  %s %s\n", signal.Name, signal.Value)
+		}
 	} else {
 		e.writeAnswer(&out)
 		e.writeAsked(&out)
@@ -56,7 +59,7 @@ func (e *Explanation) writeAnswer(out *strings.Builder) {
 		out.WriteString(e.actionLine() + "\n")
 		fmt.Fprintf(out, "reason: %s\n", e.Reason.Text)
 		fmt.Fprintf(out, "value at stake: %s = %s * %s %s\n",
-			e.ValueProxy.Value.StringFixed(int32(e.ValueProxy.Decimals)), e.ValueProxy.Share.StringFixed(2), e.ValueProxy.Of, exactAmount(e.ValueProxy.Amount))
+			e.ValueProxy.Value.StringFixed(int32(e.ValueProxy.Decimals)), exactAmount(e.ValueProxy.Share), e.ValueProxy.Of, exactAmount(e.ValueProxy.Amount))
 	}
 	if len(e.Changes) > 0 {
 		var changes []string
