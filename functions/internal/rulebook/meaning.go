@@ -238,7 +238,9 @@ func (p *proof) overlaps() {
 			must := append(noneOf(p.proven[:i]), both...)
 			s := &search{must: must, facts: p.facts}
 			s.visit = func() bool {
-				return !s.isApproximate() || p.shown(s.facts, []*expression{first.when, later.when}, p.whens(i))
+				return !s.isApproximate() || p.shown(s.facts, func(w *witness) bool {
+					return w.first(p.whens(j)) == i && w.fits(later.when)
+				})
 			}
 			switch p.run(s) {
 			case nobody:

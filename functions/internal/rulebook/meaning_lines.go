@@ -138,20 +138,11 @@ func (p *proof) holes(tier functions.Tier) {
 	slices.SortFunc(fields, func(a, b *domain) int { return strings.Compare(a.name, b.name) })
 	var found []hole
 	for _, field := range fields {
-		for i, r := range p.proven {
-			if r.tier != tier {
-				continue
-			}
-			h := &holeSearch{proof: p, tier: tier, lines: lines, rule: i, field: field}
-			if !h.run() {
-				p.leave(fmt.Sprintf("whether the actions of %s leave a hole in %s", tier, field.name))
-			}
-			for _, one := range h.found {
-				if !slices.Contains(found, one) {
-					found = append(found, one)
-				}
-			}
+		h := &holeSearch{proof: p, tier: tier, lines: lines, field: field}
+		if !h.run() {
+			p.leave(fmt.Sprintf("whether the actions of %s leave a hole in %s", tier, field.name))
 		}
+		found = append(found, h.found...)
 	}
 	for _, h := range found {
 		p.tellHole(tier, h)
@@ -186,7 +177,6 @@ type holeSearch struct {
 	*proof
 	tier  functions.Tier
 	lines []*provenLine
-	rule  int
 	field *domain
 	found []hole
 
@@ -198,14 +188,13 @@ type holeSearch struct {
 
 // run tells whether the search came to an end.
 func (h *holeSearch) run() bool {
-	r := h.proven[h.rule]
-	s := &search{must: append(noneOf(h.proven[:h.rule]), r.takes), facts: h.facts, last: h.field}
+	s := &search{must: []*logic{h.gives(h.tier)}, facts: h.facts, last: h.field}
 	for _, line := range h.lines {
 		s.watch = append(s.watch, line.takes)
 	}
 	s.visit = func() bool {
 		cell := s.cell()
-		if others := cell[:len(cell)-1]; !slices.Equal(others, h.at) {
+		if others := cell[:len(cell)-1]; h.gap == nil || !slices.Equal(others, h.at) {
 			h.at, h.below, h.gap, h.any = slices.Clone(others), nil, make([]bool, len(h.field.pieces)), false
 		}
 		taker := slices.IndexFunc(h.lines, func(line *provenLine) bool { return line.takes.now() == isTrue })
@@ -220,16 +209,32 @@ func (h *holeSearch) run() bool {
 
 // shows tells whether a customer of the cell in hand can be shown whom the line takes.
 func (h *holeSearch) shows(s *search, taker int) bool {
-	actions := h.rules.actions[h.tier]
-	takes := []*expression{h.proven[h.rule].when}
-	if when := actions[taker].when; when != nil {
-		takes = append(takes, when)
+	return h.shown(s.facts, func(w *witness) bool {
+		if at := w.first(h.whens(len(h.proven))); at < 0 || h.proven[at].tier != h.tier {
+			return false
+		}
+		return w.first(h.dos(h.tier)) == taker
+	})
+}
+
+// dos are the conditions of the actions of a tier; the last has none.
+func (p *proof) dos(tier functions.Tier) []*expression {
+	var all []*expression
+	for _, a := range p.rules.actions[tier] {
+		all = append(all, a.when)
 	}
-	others := h.whens(h.rule)
-	for _, a := range actions[:taker] {
-		others = append(others, a.when)
+	return all
+}
+
+// gives is what a customer fits who gets a tier.
+func (p *proof) gives(tier functions.Tier) *logic {
+	var ways []*logic
+	for i, r := range p.proven {
+		if r.tier == tier {
+			ways = append(ways, allOf(append(noneOf(p.proven[:i]), r.takes)...))
+		}
 	}
-	return h.shown(s.facts, takes, others)
+	return anyOf(ways...)
 }
 
 // step goes on to the next run of the field.

@@ -141,27 +141,39 @@ func (b box) words(axes []*cutField) string {
 // mostWitnesses bounds the customers that are tried for one cell.
 const mostWitnesses = 1000
 
-// shown tells whether some customer of the cell in hand can be shown who fits the first conditions and none of the
-// others. It asks the evaluator itself, so that comparisons that no piece settles are settled for this customer.
-func (p *proof) shown(facts []*provenFact, fits, others []*expression) bool {
-	var machine vm.VM
-	return p.candidates(func(r *row) bool {
-		for _, e := range fits {
-			if is, err := e.truth(&machine, r); err != nil || !is {
-				return false
-			}
-		}
-		for _, e := range others {
-			if is, err := e.truth(&machine, r); err != nil || is {
-				return false
-			}
-		}
-		for _, f := range facts {
-			if broken, err := f.brokenBy(&machine, r); err != nil || broken {
-				return false
-			}
-		}
+// witness is a customer who is shown to be one of those that a claim is about. It is asked of the evaluator itself, so
+// that comparisons that no piece settles are settled for this customer.
+type witness struct {
+	machine vm.VM
+	row     *row
+}
+
+// fits tells whether the customer fits a condition; everybody fits none.
+func (w *witness) fits(e *expression) bool {
+	if e == nil {
 		return true
+	}
+	is, err := e.truth(&w.machine, w.row)
+	return err == nil && is
+}
+
+// first is the first condition that the customer fits, or -1.
+func (w *witness) first(all []*expression) int { return slices.IndexFunc(all, w.fits) }
+
+// breaks tells whether there is no such customer.
+func (w *witness) breaks(facts []*provenFact) bool {
+	return slices.ContainsFunc(facts, func(f *provenFact) bool {
+		broken, err := f.brokenBy(&w.machine, w.row)
+		return err != nil || broken
+	})
+}
+
+// shown tells whether a customer of the cell in hand can be shown.
+func (p *proof) shown(facts []*provenFact, is func(*witness) bool) bool {
+	w := &witness{}
+	return p.candidates(func(r *row) bool {
+		w.row = r
+		return !w.breaks(facts) && is(w)
 	})
 }
 

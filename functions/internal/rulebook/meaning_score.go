@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/vm"
 
 	"github.com/retentionops/retentionops/functions"
 )
@@ -70,13 +69,12 @@ func (p *proof) points(tier functions.Tier, facts []*provenFact, show bool) *tie
 	for range score.parts {
 		t.parts = append(t.parts, nothing)
 	}
-	var machine vm.VM
+	w := &witness{}
 	for i, r := range p.proven {
 		if r.tier != tier {
 			continue
 		}
 		s := &search{must: append(noneOf(p.proven[:i]), r.takes), facts: facts, about: p.scored, watch: p.choices}
-		fits := []*expression{r.when}
 		s.visit = func() bool {
 			total := only(score.start[tier])
 			for k := range score.parts {
@@ -86,7 +84,7 @@ func (p *proof) points(tier functions.Tier, facts []*provenFact, show bool) *tie
 			}
 			t.total = t.total.with(total)
 			if show {
-				p.show(s, t, &machine, fits, p.whens(i))
+				p.show(s, t, w, i)
 			}
 			return false
 		}
@@ -104,27 +102,14 @@ func (p *proof) points(tier functions.Tier, facts []*provenFact, show bool) *tie
 	return t
 }
 
-// show notes the scores of customers that the cell in hand surely holds.
-func (p *proof) show(s *search, t *tierPoints, machine *vm.VM, fits, others []*expression) {
+// show notes the scores of customers that the cell in hand surely holds: whom that rule takes.
+func (p *proof) show(s *search, t *tierPoints, w *witness, rule int) {
 	p.corners(func(r *row) {
-		if s.isApproximate() {
-			for _, e := range fits {
-				if is, err := e.truth(machine, r); err != nil || !is {
-					return
-				}
-			}
-			for _, e := range others {
-				if is, err := e.truth(machine, r); err != nil || is {
-					return
-				}
-			}
-			for _, f := range s.facts {
-				if broken, err := f.brokenBy(machine, r); err != nil || broken {
-					return
-				}
-			}
+		w.row = r
+		if s.isApproximate() && (w.breaks(s.facts) || w.first(p.whens(rule+1)) != rule) {
+			return
 		}
-		if score, err := p.rules.score.of(t.tier, machine, r); err == nil {
+		if score, err := p.rules.score.of(t.tier, &w.machine, r); err == nil {
 			t.found = t.found.with(only(score))
 		}
 	})

@@ -80,6 +80,9 @@ type provenFact struct {
 // and, where there are none of these, what the rules mean beyond what they say.
 func (p *priority) prove(v *vocabulary) {
 	proof := newProof(p, v)
+	if proof.nobodyAtAll() {
+		return
+	}
 	sound := true
 	for i, r := range proof.proven {
 		if proof.neverMatches(r) || proof.shadowed(r, proof.proven[:i]) {
@@ -90,6 +93,29 @@ func (p *priority) prove(v *vocabulary) {
 		proof.meaning()
 	}
 	proof.tellUnproven()
+}
+
+// nobodyAtAll reports facts that contradict one another: of nobody anything can be proven.
+func (p *proof) nobodyAtAll() bool {
+	holds := func(facts []*provenFact) bool {
+		s := &search{facts: facts}
+		for _, f := range facts {
+			s.about = append(s.about, append(domainsOf(f.condition), domainsOf(f.consequence)...)...)
+		}
+		return p.run(s) == nobody
+	}
+	if !holds(p.facts) {
+		return false
+	}
+	names := p.fewestFacts(holds)
+	last := p.facts[slices.IndexFunc(p.facts, func(f *provenFact) bool { return f.name == names[len(names)-1] })]
+	hint := "the facts say what every customer fits"
+	if len(names) == 1 {
+		last.label.report(idNeverMatches, fmt.Sprintf("nobody can fit the fact %s", last.name), hint)
+	} else {
+		last.label.report(idNeverMatches, fmt.Sprintf("nobody can fit the facts %s: they contradict one another", strings.Join(names, ", ")), hint)
+	}
+	return true
 }
 
 // newProof turns all conditions into logic.

@@ -114,7 +114,8 @@ func TestReadmeNamesEveryFault(t *testing.T) {
 	for _, id := range []string{
 		idFile, idYAML, idUnknownKey, idDuplicateKey, idMissingKey, idUnknownName, idUnknownValue, idDuplicateName, idType,
 		idNotAllowed, idTooLong, idMayBeEmpty, idMayBeNaN, idNoAction, idNoOtherwise, idOutOfBounds, idNeverMatches,
-		idShadowed, idBadPlaceholder, idFactBroken, idUnusedParam,
+		idShadowed, idBadPlaceholder, idFactBroken, idUnusedParam, idOverlap, idNoEffect, idHole, idDeadAction, idAlwaysSaid,
+		idNeverSaid, idConstantPart, idCapNeverActs, idScoreOverlap, idNotProven,
 	} {
 		if !strings.Contains(string(data), strings.TrimPrefix(id, "rules/")+"`") {
 			t.Errorf("rules/README.md does not tell of %s", id)
