@@ -33,7 +33,8 @@ func (a Amount) String() string { return a.Money().String() }
 // MarshalJSON writes the number as Money does.
 func (a Amount) MarshalJSON() ([]byte, error) { return a.Money().MarshalJSON() }
 
-// mostUnits is the largest share that rules may ask for, so that every one fits into an Amount.
+// mostUnits is the largest share that rules may ask for, so that every one fits into an Amount: the check proves it from
+// the bounds of the field.
 const mostUnits = 1e18
 
 // shareOf is the exact share of an amount, rounded half away from zero.

@@ -202,7 +202,8 @@ func (p *priority) readShare(s *scope, content value) {
 	}
 	p.share.share = one.need("share").exactIn(0, 1)
 	p.share.brief = shortOf(functions.Money{Decimal: p.share.share})
-	p.share.decimals = int32(one.need("decimals").wholeIn(0, 9))
+	decimals := one.need("decimals")
+	p.share.decimals = int32(decimals.wholeIn(0, 9))
 	of := one.need("of")
 	var amounts []string
 	for _, f := range s.vocabulary.fields {
@@ -213,6 +214,10 @@ func (p *priority) readShare(s *scope, content value) {
 	p.share.of = s.vocabulary.byName[of.word("amount", amounts)]
 	if p.share.of != nil && p.share.of.mayBeEmpty {
 		of.report(idMayBeEmpty, p.share.of.name+" can be empty", "every customer in a tier has a value at stake")
+	}
+	if f := p.share.of; f != nil && max(-f.low, f.high)*powersOfTen[p.share.decimals] > mostUnits {
+		decimals.report(idOutOfBounds, fmt.Sprintf("%s can be %s, and with %d decimals that has more than 18 digits",
+			f.name, plainNumber(max(-f.low, f.high)), p.share.decimals), "write fewer decimals; amounts have 2")
 	}
 }
 

@@ -59,7 +59,7 @@ func TestHostileFilesAreRefused(t *testing.T) {
 }
 
 // FuzzCheck reads foreign bytes as each of the files. It must not panic, must point at places that are there, and a
-// book that it gives must judge without an error.
+// book that it gives must judge without an error, as the reference does.
 func FuzzCheck(f *testing.F) {
 	for _, name := range []string{"fields.yaml", "priority.yaml", "playbooks.yaml", "rollout.yaml", "priority_test.yaml"} {
 		f.Add(name, rulesFile(f, name).Data)
@@ -81,7 +81,7 @@ func FuzzCheck(f *testing.F) {
 		if book == nil {
 			return
 		}
-		judge := book.NewJudge(money(t, "625"))
+		judge, reference := book.NewJudge(money(t, "625")), book.NewReferenceJudge(money(t, "625"))
 		for i := range customers {
 			if book.Vet(&customers[i]) != nil {
 				continue
@@ -89,6 +89,9 @@ func FuzzCheck(f *testing.F) {
 			verdict, err := judge.Judge(&customers[i])
 			if err != nil || verdict.Score < 0 || verdict.Score > 100 {
 				t.Fatalf("%+v: %+v, %v", customers[i], verdict, err)
+			}
+			if want, err := reference.Judge(&customers[i]); err != nil || verdict != want {
+				t.Fatalf("%+v: %+v, and by the reference %+v, %v", customers[i], verdict, want, err)
 			}
 		}
 		if _, err := rulebook.Test(book, files); err != nil {

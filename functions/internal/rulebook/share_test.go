@@ -1,12 +1,15 @@
 package rulebook
 
 import (
+	"io/fs"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/rules"
 )
 
 func TestShareIsExactAndRoundsHalfAwayFromZero(t *testing.T) {
@@ -63,5 +66,32 @@ func TestNearestFloatIsTheFloatOfTheText(t *testing.T) {
 		if got := nearestFloat(amount); got != want {
 			t.Fatalf("%s: got %v, want %v", amount, got, want)
 		}
+	}
+}
+
+// TestAShareThatNoAmountHoldsIsRefused names a field with so wide bounds, and so many decimals, that some share would
+// have more digits than an Amount.
+func TestAShareThatNoAmountHoldsIsRefused(t *testing.T) {
+	t.Parallel()
+	edited := func(decimals, most string) overlay {
+		changed := map[string][]byte{}
+		for name, edit := range map[string][2]string{
+			priorityFile: {"of: total_revenue, decimals: 2", "of: total_revenue, decimals: " + decimals},
+			fieldsFile:   {"total_revenue:          {type: amount, min: 0, max: 1000000000,", "total_revenue: {type: amount, min: 0, max: " + most + ","},
+		} {
+			data, err := fs.ReadFile(rules.FS, name)
+			if err != nil || !strings.Contains(string(data), edit[0]) {
+				t.Fatalf("%s has no %q: %v", name, edit[0], err)
+			}
+			changed[name] = []byte(strings.Replace(string(data), edit[0], edit[1], 1))
+		}
+		return overlay{rules.FS, changed}
+	}
+	if _, err := Load(edited("9", "1000000000")); err != nil {
+		t.Errorf("18 digits are refused: %v", err)
+	}
+	_, err := Load(edited("7", "1000000000000"))
+	if want := "total_revenue can be 1000000000000, and with 7 decimals that has more than 18 digits"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("19 digits give %v", err)
 	}
 }
