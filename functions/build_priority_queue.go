@@ -32,6 +32,9 @@ func (in BuildPriorityQueueInput) Check() error {
 // IsDryRun implements Input.
 func (in BuildPriorityQueueInput) IsDryRun() bool { return in.DryRun }
 
+// Forced says who passes a stopping guardrail and why, for the log; empty when nobody does.
+func (in BuildPriorityQueueInput) Forced() string { return in.Override.String() }
+
 // Override lets a named person pass a stopping guardrail, with a reason.
 type Override struct {
 	By  string `json:"by" jsonschema:"the person who decides"`
@@ -40,6 +43,14 @@ type Override struct {
 
 // maxOverrideText bounds what a caller may write into the audit log.
 const maxOverrideText = 200
+
+// String is the person and the reason in one line; empty for none.
+func (o *Override) String() string {
+	if o == nil {
+		return ""
+	}
+	return o.By + ": " + o.Why
+}
 
 func (o *Override) check() error {
 	if o == nil {

@@ -30,6 +30,9 @@ func (in TriggerPlaybookInput) Check() error {
 // IsDryRun implements Input.
 func (in TriggerPlaybookInput) IsDryRun() bool { return in.DryRun }
 
+// Forced says who passes a stopping guardrail and why, for the log; empty when nobody does.
+func (in TriggerPlaybookInput) Forced() string { return in.Override.String() }
+
 // TriggerPlaybookOutput is the outcome of a run.
 type TriggerPlaybookOutput struct {
 	RunID          string        `json:"run_id"`

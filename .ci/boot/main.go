@@ -274,7 +274,7 @@ func (b *built) checkAnswers(ctx context.Context) error {
 		if !json.Valid(health) || !bytes.Contains(health, []byte("closed")) {
 			return fmt.Errorf("health line of a closed function: %s", health)
 		}
-		return wantProblem(ctx, base, "RETENTIONOPS_AUTH", "")
+		return wantProblem(ctx, base, "closed", "")
 	})
 	if err != nil {
 		return err

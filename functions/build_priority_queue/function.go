@@ -23,7 +23,7 @@ func init() {
 
 // Handler serves build_priority_queue in the given environment.
 func Handler(env *setup.Env) http.Handler {
-	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.BuildPriorityQueue,
+	return door.Handle(door.For(env), functions.BuildPriorityQueue,
 		func(ctx context.Context, in functions.BuildPriorityQueueInput) (out functions.BuildPriorityQueueOutput, err error) {
 			day, err := env.Day(ctx, in.Date)
 			if err != nil {

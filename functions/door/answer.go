@@ -23,6 +23,7 @@ type visit struct {
 	status int
 	err    error
 	stack  string
+	forced string
 }
 
 // answer gives the caller the output or the problem, whole: body is encoded before the first byte goes out.

@@ -57,8 +57,8 @@ func (c caller) may(tool *functions.Tool, dryRun bool) error {
 func (d *Door) admit(r *http.Request) (caller, error) {
 	switch {
 	case d.closed != nil:
-		refusal := *d.closed // a copy: an error value is one request's
-		return caller{}, &refusal
+		return caller{}, functions.Errorf(functions.FailedPrecondition, "this function is closed").
+			WithHint("its operator finds the reason in the log").WithCause(d.closed)
 	case d.config.Auth == ModeKey:
 		return d.admitKey(r)
 	case d.config.Auth == ModeLocal:

@@ -42,8 +42,19 @@ type Door struct {
 	newID  func() string
 }
 
-// New reads the configuration. A fault in it does not stop the process: the door stays closed and says why to whoever
-// knocks, so that a health check still tells a misconfigured function from a dead one.
+// Environment is what a door needs of its program.
+type Environment interface {
+	Lookuper() envconfig.Lookuper
+	Logger() *slog.Logger
+	Now() time.Time
+	NewID() string
+}
+
+// For makes the door of a function in its environment.
+func For(env Environment) *Door { return New(env.Lookuper(), env.Logger(), env.Now, env.NewID) }
+
+// New reads the configuration. A fault in it does not stop the process: the door stays closed, says so to whoever knocks
+// and why in the log, so that a health check still tells a misconfigured function from a dead one.
 func New(lookuper envconfig.Lookuper, logger *slog.Logger, now func() time.Time, newID func() string) *Door {
 	d := &Door{logger: logger, now: now, newID: newID}
 	d.closed = d.configure(lookuper)
@@ -74,6 +85,14 @@ func (d *Door) configure(lookuper envconfig.Lookuper) *functions.Error {
 	}
 }
 
+// Check reports why the door is closed; nil when it is not. It is for who starts the program, not for who knocks.
+func (d *Door) Check() error {
+	if d.closed == nil {
+		return nil
+	}
+	return d.closed
+}
+
 // Handle makes the HTTP handler of one tool: call is reached only with a known caller, who may do it, and an input that
 // is whole and checked.
 func Handle[In functions.Input, Out any](
@@ -84,13 +103,18 @@ func Handle[In functions.Input, Out any](
 		if err != nil {
 			return prepared{}, err
 		}
-		return prepared{dryRun: in.IsDryRun(), run: func(ctx context.Context) (any, error) { return call(ctx, in) }}, nil
+		work := prepared{dryRun: in.IsDryRun(), run: func(ctx context.Context) (any, error) { return call(ctx, in) }}
+		if forcing, can := any(in).(interface{ Forced() string }); can {
+			work.forced = forcing.Forced()
+		}
+		return work, nil
 	}}
 }
 
 // prepared is a call whose input has been read.
 type prepared struct {
 	dryRun bool
+	forced string // who passes a stopping guardrail, and why
 	run    func(context.Context) (any, error)
 }
 
@@ -157,6 +181,7 @@ func (v *visit) serve(ctx context.Context, prepare func([]byte) (prepared, error
 	if err := who.may(v.tool, work.dryRun); err != nil {
 		return nil, err
 	}
+	v.forced = work.forced
 	ctx = functions.WithCall(ctx, v.call)
 	if wantsStream(v.r.Header) {
 		if v.stream = openStream(v.w, v.r); v.stream != nil {

@@ -242,8 +242,11 @@ func TestClosedDoors(t *testing.T) {
 			url, log := serve(t, test.settings, unreachable(t))
 			got := send(t, http.MethodPost, url, p1, "X-API-Key", secret)
 			problem := got.problem(t)
-			if got.Status != 409 || problem.Code != functions.FailedPrecondition || problem.Detail != test.detail || problem.Hint == "" {
-				t.Errorf("got %d %+v, want %q and a hint", got.Status, problem, test.detail)
+			if got.Status != 409 || problem.Code != functions.FailedPrecondition || problem.Detail != "this function is closed" || problem.Hint == "" {
+				t.Errorf("got %d %+v, want no more than that it is closed", got.Status, problem)
+			}
+			if !strings.Contains(log.String(), test.detail) {
+				t.Errorf("the log does not tell the operator %q: %s", test.detail, log.String())
 			}
 			if all := got.Body + log.String(); strings.Contains(all, secret) || strings.Contains(all, sum[:16]) {
 				t.Errorf("a key or its sum is told: %s", all)

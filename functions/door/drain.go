@@ -8,11 +8,13 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/retentionops/retentionops/functions"
 )
 
 // The platform ends the process ten seconds after SIGTERM.
 var (
-	drainPatience = 6 * time.Second        // until calls under way are asked to end, so that they can still log it
+	drainPatience = 4 * time.Second        // until calls under way are asked to end, so that they can still write it down
 	drainLimit    = 9 * time.Second        // until the process ends whatever is under way
 	drainFlush    = 200 * time.Millisecond // for the server to send the end of the last answer
 )
@@ -31,13 +33,17 @@ type drainer struct {
 var process drainer
 
 // Drained lets the requests under way end when the platform stops the process, which then exits with 0. It is for the
-// functions framework, whose server has no shutdown of its own.
+// functions framework, whose server has no shutdown of its own. Calls that last too long are asked to end: their
+// context is cancelled, and functions.StopFrom ends for work that outlives its caller.
+//
+// The process watches for the signal from its first request on. Until then there is nothing to wait for, and a program
+// that links a function without serving it, as the command does, keeps its own way to end.
 func Drained(next http.Handler) http.Handler {
-	process.once.Do(process.watch)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		process.once.Do(process.watch)
 		process.enter()
 		defer process.leave()
-		ctx, cancel := context.WithCancel(r.Context())
+		ctx, cancel := context.WithCancel(functions.WithStop(r.Context(), process.stop))
 		defer cancel()
 		defer context.AfterFunc(process.stop, cancel)()
 		next.ServeHTTP(w, r.WithContext(ctx))

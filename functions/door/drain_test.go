@@ -200,6 +200,9 @@ func TestDrainLetsAnAnswerArrive(t *testing.T) {
 func TestDrainEndsAnIdleProcess(t *testing.T) {
 	t.Parallel()
 	p := start(t, "as deployed")
+	if got := send(t, http.MethodGet, p.url, ""); got.Status != http.StatusOK { // it watches from its first request on
+		t.Fatalf("health line: %+v", got)
+	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

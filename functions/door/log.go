@@ -78,6 +78,9 @@ func (v *visit) log() {
 			attrs = append(attrs, slog.String("error", text))
 		}
 	}
+	if v.forced != "" {
+		attrs = append(attrs, slog.String("forced_by", v.forced))
+	}
 	if v.stack != "" {
 		attrs = append(attrs, slog.String("stack_trace", v.stack))
 	}

@@ -23,7 +23,7 @@ func init() {
 
 // Handler serves export_audience in the given environment.
 func Handler(env *setup.Env) http.Handler {
-	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.ExportAudience,
+	return door.Handle(door.For(env), functions.ExportAudience,
 		func(ctx context.Context, in functions.ExportAudienceInput) (out functions.ExportAudienceOutput, err error) {
 			day, err := env.Day(ctx, in.Date)
 			if err != nil {

@@ -27,7 +27,7 @@ func init() {
 // Handler serves generate_brief in the given environment.
 func Handler(env *setup.Env) http.Handler {
 	writer := writer{env}
-	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.GenerateBrief, writer.write)
+	return door.Handle(door.For(env), functions.GenerateBrief, writer.write)
 }
 
 // writer writes briefs.

@@ -21,7 +21,7 @@ func init() {
 
 // Handler serves get_alert_decision in the given environment.
 func Handler(env *setup.Env) http.Handler {
-	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.GetAlertDecision,
+	return door.Handle(door.For(env), functions.GetAlertDecision,
 		func(ctx context.Context, in functions.GetAlertDecisionInput) (out functions.GetAlertDecisionOutput, err error) {
 			day, err := env.Day(ctx, in.Date)
 			if err != nil {

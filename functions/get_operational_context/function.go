@@ -23,7 +23,7 @@ func init() {
 
 // Handler serves get_operational_context in the given environment.
 func Handler(env *setup.Env) http.Handler {
-	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.GetOperationalContext,
+	return door.Handle(door.For(env), functions.GetOperationalContext,
 		func(ctx context.Context, in functions.GetOperationalContextInput) (out functions.GetOperationalContextOutput, err error) {
 			day, err := env.Day(ctx, in.Date)
 			if err != nil {

@@ -28,7 +28,7 @@ func init() {
 
 // Handler serves read_record in the given environment.
 func Handler(env *setup.Env) http.Handler {
-	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.ReadRecord,
+	return door.Handle(door.For(env), functions.ReadRecord,
 		func(ctx context.Context, in functions.ReadRecordInput) (out functions.ReadRecordOutput, err error) {
 			out.Record = in.Record
 			switch in.Record {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"strings"
 
 	framework "github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
@@ -27,10 +28,13 @@ func init() {
 // Handler serves trigger_playbook in the given environment.
 func Handler(env *setup.Env) http.Handler {
 	desk := &desk{env: env, client: &http.Client{}}
-	return door.Handle(door.New(env.Lookuper(), env.Logger(), env.Now, env.NewID), functions.TriggerPlaybook,
+	return door.Handle(door.For(env), functions.TriggerPlaybook,
 		func(ctx context.Context, in functions.TriggerPlaybookInput) (out functions.TriggerPlaybookOutput, err error) {
 			runner, err := desk.runner(ctx)
 			if err != nil {
+				if !in.DryRun {
+					desk.writeDown(ctx, err)
+				}
 				return out, err
 			}
 			return runner.Run(ctx, in)
@@ -41,6 +45,21 @@ func Handler(env *setup.Env) http.Handler {
 type desk struct {
 	env    *setup.Env
 	client *http.Client // kept: every run uses its connections again
+}
+
+// writeDown logs a run that could not even begin, where the log itself can be had: a daily run that fails by a fault
+// in a rule file must not fail unseen.
+func (d *desk) writeDown(ctx context.Context, cause error) {
+	log, err := d.env.Log(ctx)
+	if err != nil {
+		return // the request's own log line is all there is
+	}
+	call, problem := functions.CallFrom(ctx), functions.ProblemOf(cause, "")
+	log.Finish(ctx, functions.Run{
+		RunID: call.RunID, RunTimestamp: d.env.Now().UTC(), Caller: call.Caller, Status: functions.RunFailed, Stage: "setup",
+		ErrorMessage:  strings.TrimSuffix(string(problem.Code)+": "+problem.Detail+" ("+problem.Hint+")", " ()"),
+		DeliveryState: functions.DeliveryNone, NotificationReason: "failed",
+	})
 }
 
 // runner is the runner of one call. It resolves the day itself.

@@ -5,7 +5,23 @@ import "github.com/retentionops/retentionops/functions"
 // Settings are the form of CSV files. The zero value is the default: commas, no byte order mark.
 type Settings struct {
 	Delimiter Delimiter `env:"RETENTIONOPS_CSV_DELIMITER, default=comma"` // comma, semicolon or tab; Excel in Europe wants semicolon
-	BOM       bool      `env:"RETENTIONOPS_CSV_BOM, default=false"`       // begin with a byte order mark: Excel wants one, importers mostly not
+	BOM       Switch    `env:"RETENTIONOPS_CSV_BOM, default=no"`          // begin with a byte order mark: Excel wants one, importers mostly not
+}
+
+// Switch is a yes or a no.
+type Switch bool
+
+// UnmarshalText reads yes, no, true, false, 1 or 0.
+func (s *Switch) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "yes", "true", "1":
+		*s = true
+	case "", "no", "false", "0":
+		*s = false
+	default:
+		return functions.Errorf(functions.FailedPrecondition, "RETENTIONOPS_CSV_BOM %q is not known", string(text)).WithHint("valid: yes, no")
+	}
+	return nil
 }
 
 // Delimiter is what separates the cells of a line.

@@ -13,7 +13,10 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
+	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 
 	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
@@ -43,9 +46,11 @@ type command struct {
 	json      bool
 	warehouse string
 	rules     string
-	templates string // a folder with brief templates that stands in for that of the environment
-	verbose   bool // every request is logged, not only what went wrong
-	started   bool // a subcommand has begun: from here on an error is no longer one of usage
+	templates string                 // a folder with brief templates that stands in for that of the environment
+	verbose   bool                   // every request is logged, not only what went wrong
+	fills     bool                   // the command may make a warehouse
+	cause     atomic.Pointer[string] // of the last error, as a door logged it
+	started   bool                   // a subcommand has begun: from here on an error is no longer one of usage
 }
 
 // Run runs a command line and answers the exit code.
@@ -74,7 +79,7 @@ func (c *command) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "write JSON, also on a terminal (in a pipe it is always JSON)")
 	flags.StringVar(&c.warehouse, "warehouse", "", "warehouse URL (else RETENTIONOPS_WAREHOUSE, else "+defaultWarehouse+")")
-	flags.StringVar(&c.rules, "rules", "", "folder with rule files (else RETENTIONOPS_RULES, else those built in)")
+	flags.StringVar(&c.rules, "rules", "", "folder with rule files (else RETENTIONOPS_RULES, else ./rules, else those built in)")
 	root.AddCommand(c.demo(), c.importOrders(), c.detect(), c.serve(), c.call(), c.runs(), c.rulesCommand(), c.brief())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
@@ -106,6 +111,9 @@ func (c *command) finish(err error) int {
 	_, _ = fmt.Fprintf(c.Err, "%s %s\n", c.paint(bad, "retentionops:"), failure)
 	if failure.Hint != "" {
 		_, _ = fmt.Fprintf(c.Err, "  hint: %s\n", failure.Hint)
+	}
+	if cause := c.cause.Load(); cause != nil && !strings.HasPrefix(failure.Error(), *cause) {
+		_, _ = fmt.Fprintf(c.Err, "  cause: %s\n", *cause)
 	}
 	if failure.RunID != "" {
 		_, _ = fmt.Fprintf(c.Err, "  run: %s\n", failure.RunID)
@@ -141,13 +149,19 @@ func (c *command) env(overrides map[string]string, phase functions.Phase) *setup
 			beside = filepath.Dir(u.Opaque + u.Path)
 		}
 	}
-	defaults := envconfig.MapLookuper(map[string]string{
+	defaults := map[string]string{
 		"RETENTIONOPS_ARCHIVE": fileURL(beside, "archive"),
 		"RETENTIONOPS_EXPORTS": fileURL(beside, "exports"),
-	})
+	}
+	// What somebody edits here is what counts here; the checks look at the same folders.
+	for variable, usual := range map[string]string{"RETENTIONOPS_RULES": "rules", "RETENTIONOPS_TEMPLATES": "brief_templates"} {
+		if info, err := os.Stat(usual); err == nil && info.IsDir() {
+			defaults[variable] = usual
+		}
+	}
 	return setup.New(setup.Options{
-		Lookuper: envconfig.MultiLookuper(named, defaults), Logger: c.logger(), Now: c.Now, NewID: c.NewID,
-		Phase: phase,
+		Lookuper: envconfig.MultiLookuper(named, envconfig.MapLookuper(defaults)), Logger: c.logger(), Now: c.Now, NewID: c.NewID,
+		Phase: phase, CheckWarehouse: c.mustExist,
 	})
 }
 
@@ -155,32 +169,44 @@ func fileURL(parts ...string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(parts...)}).EscapedPath()}).String()
 }
 
-// logger writes log lines to Err. A command that ends at once says itself what a caller is told; it shows only the
-// lines that hold more: those of internal errors.
+// logger writes log lines to Err. A command that ends at once says itself what a caller is told, and keeps of its log
+// what only the operator may know: the cause of the last error.
 func (c *command) logger() *slog.Logger {
 	logger := door.NewLogger(c.Err)
 	if c.verbose {
 		return logger
 	}
-	return slog.New(onlyInternal{logger.Handler()})
+	return slog.New(causeKeeper{logger.Handler(), c})
 }
 
-// onlyInternal lets through the lines of internal errors, and those that belong to no request.
-type onlyInternal struct{ slog.Handler }
+type causeKeeper struct {
+	slog.Handler
+	command *command
+}
 
 // Handle implements slog.Handler.
-func (h onlyInternal) Handle(ctx context.Context, line slog.Record) error {
-	shown := line.Level >= slog.LevelError
+func (h causeKeeper) Handle(_ context.Context, line slog.Record) error {
 	line.Attrs(func(attr slog.Attr) bool {
-		if attr.Key == "code" {
-			shown = attr.Value.String() == string(functions.Internal)
+		if attr.Key == "error" {
+			cause := attr.Value.String()
+			h.command.cause.Store(&cause)
 		}
-		return attr.Key != "code"
+		return true
 	})
-	if !shown {
-		return nil
+	return nil
+}
+
+// mustExist refuses an embedded warehouse file that is not there.
+func (c *command) mustExist(location string) error {
+	u, err := url.Parse(location)
+	if c.fills || err != nil || u.Scheme != "duckdb" || u.Opaque+u.Path == "" || strings.Contains(location, ":memory:") {
+		return nil //nolint:nilerr // the driver judges it
 	}
-	return h.Handler.Handle(ctx, line)
+	if _, err := os.Stat(u.Opaque + u.Path); err != nil {
+		return functions.Errorf(functions.FailedPrecondition, "there is no warehouse at %s", u.Opaque+u.Path).
+			WithHint("fill one with: " + c.Name + " import, or name another with --warehouse").WithCause(err)
+	}
+	return nil
 }
 
 // embedded is the connection to the embedded warehouse, on which the shop writes the input tables.

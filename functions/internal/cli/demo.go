@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 	"github.com/retentionops/retentionops/functions/internal/shop"
+	"github.com/retentionops/retentionops/functions/internal/warehouse"
 )
 
 // The demonstration's defaults: the source document's day (§8.2), and a shop that gives its volumes (§7.1).
@@ -50,6 +52,7 @@ func (c *command) demo() *cobra.Command {
 			if from.customers < 1 {
 				return functions.Errorf(functions.InvalidArgument, "--customers must be at least 1").WithHint("6000 is the default")
 			}
+			c.fills = true
 			return c.playDemo(cmd.Context(), from, out)
 		},
 	}
@@ -70,13 +73,14 @@ type demoStep struct {
 
 // demoReport is the story for a program.
 type demoReport struct {
-	Phase    functions.Phase   `json:"phase"`
-	Receiver string            `json:"receiver"`
-	Shop     loaded            `json:"shop"`
-	Steps    []demoStep        `json:"steps"`
-	StandIn  []string          `json:"stand_in"` // what the receiver would have posted
-	Outputs  map[string]string `json:"outputs"`
-	TookMS   int64             `json:"took_ms"`
+	Phase    functions.Phase    `json:"phase"`
+	Receiver string             `json:"receiver"`
+	Shop     loaded             `json:"shop"`
+	Steps    []demoStep         `json:"steps"`
+	StandIn  []string           `json:"stand_in"` // what the receiver would have posted
+	Outputs  map[string]string  `json:"outputs"`
+	Problem  *functions.Problem `json:"problem,omitempty"` // how the story ended, when that was not well
+	TookMS   int64              `json:"took_ms"`
 }
 
 // story is a demonstration while it is played.
@@ -90,11 +94,11 @@ type story struct {
 
 func (c *command) playDemo(ctx context.Context, from source, out string) (err error) {
 	began := c.Now()
-	if err := freshFolder(out); err != nil {
+	if err := freshFolder(ctx, out); err != nil {
 		return err
 	}
 	s := &story{command: c, heard: &bytes.Buffer{}, report: demoReport{
-		Phase: functions.PhaseProduction, Receiver: "local stand-in for Make.com", Outputs: outputs(out),
+		Phase: functions.PhaseProduction, Receiver: "local stand-in for Make.com", Outputs: outputs(out), StandIn: []string{},
 	}}
 	if !c.json {
 		c.printf("%s on %s. Phase production, against the %s: nothing leaves this machine.\n\n",
@@ -137,33 +141,47 @@ func (c *command) playDemo(ctx context.Context, from source, out string) (err er
 	s.client = &client{base: doors.URL, http: &http.Client{}}
 	ended := s.play(ctx)
 	s.report.TookMS = c.Now().Sub(began).Milliseconds()
-	if err := s.close(out); err != nil {
-		return err
-	}
-	return ended
+	return s.close(out, ended)
 }
 
 // freshFolder makes the folder for a demonstration. One that an earlier demonstration left is emptied; another that
 // holds anything is left alone.
-func freshFolder(out string) error {
+func freshFolder(ctx context.Context, out string) error {
 	entries, err := os.ReadDir(out)
 	if err != nil && !os.IsNotExist(err) {
-		return functions.Errorf(functions.InvalidArgument, "%s cannot be used for the demonstration", out).
-			WithHint("name a folder with --out").WithCause(err)
+		return unusableFolder(out, err)
 	}
 	if _, missing := os.Stat(filepath.Join(out, demoMarker)); len(entries) > 0 && missing != nil {
 		return functions.Errorf(functions.InvalidArgument, "%s holds something else", out).
 			WithHint("name an empty or new folder with --out")
 	}
+	if warehouseFile := outputs(out)["warehouse"]; len(entries) > 0 {
+		// A serve that holds the file would go on with one that is no longer there.
+		held, err := warehouse.Open(ctx, warehouseFile)
+		if functions.CodeOf(err) == functions.Unavailable {
+			return err
+		}
+		if err == nil {
+			_ = held.Close()
+		}
+	}
 	for _, left := range []string{"warehouse.duckdb", "warehouse.duckdb.wal", "archive", "exports", "brief.md"} {
 		if err := os.RemoveAll(filepath.Join(out, left)); err != nil {
-			return fmt.Errorf("make the folder of the demonstration anew: %w", err)
+			return unusableFolder(out, err)
 		}
 	}
 	if err := os.MkdirAll(out, 0o750); err != nil {
-		return fmt.Errorf("make the folder of the demonstration: %w", err)
+		return unusableFolder(out, err)
 	}
-	return os.WriteFile(filepath.Join(out, demoMarker), []byte("{}\n"), 0o600)
+	if err := os.WriteFile(filepath.Join(out, demoMarker), []byte("{}\n"), 0o600); err != nil {
+		return unusableFolder(out, err)
+	}
+	return nil
+}
+
+func unusableFolder(out string, cause error) error {
+	return functions.Errorf(functions.InvalidArgument, "%q cannot be used for the demonstration", out).
+		WithHint("name a folder that can be written, with --out").WithCause(cause)
 }
 
 func outputs(out string) map[string]string {
@@ -205,6 +223,7 @@ func (s *story) stockShop(ctx context.Context, env *setup.Env, from source) erro
 	if s.json {
 		return nil
 	}
+	s.showImport(s.report.Shop.Import)
 	if generated := s.report.Shop.Generated; generated != nil {
 		for _, incident := range generated.Incidents {
 			s.printf("%s\n", s.paint(faint, incident))
@@ -288,22 +307,35 @@ func (s *story) trigger(ctx context.Context) error {
 	return err
 }
 
-// close shows where the outputs lie.
-func (s *story) close(out string) error {
+// close shows where the outputs lie, and answers how the story ended.
+func (s *story) close(out string, ended error) error {
+	for name, place := range s.report.Outputs {
+		if _, err := os.Stat(place); err != nil && name != "warehouse" {
+			delete(s.report.Outputs, name) // the story did not come to it
+		}
+	}
 	if s.json {
-		return s.printJSON(s.report)
+		if failure, failed := errors.AsType[*functions.Error](ended); failed {
+			problem := functions.ProblemOf(failure, failure.RunID)
+			s.report.Problem = &problem
+			s.json = false // one document is all a program reads; the rest is said on Err
+		}
+		if err := s.printJSON(s.report); err != nil {
+			return err
+		}
+		return ended
 	}
 	s.printf("\nDone in %.1f s. It left in %s:\n", float64(s.report.TookMS)/1000, out)
 	for _, name := range []string{"brief", "audiences", "archive", "warehouse"} {
-		if _, err := os.Stat(s.report.Outputs[name]); err == nil || name == "warehouse" {
-			s.printf("  %-10s %s\n", name, s.report.Outputs[name])
+		if place, there := s.report.Outputs[name]; there {
+			s.printf("  %-10s %s\n", name, place)
 		}
 	}
 	s.printf("Look further:\n")
 	for _, command := range []string{"runs list", "serve", "call get_operational_context --date latest"} {
 		s.printf("  %s %s --warehouse %s\n", s.Name, command, s.report.Outputs["warehouse"])
 	}
-	return nil
+	return ended
 }
 
 // leaveOut notes a tool that this day does without.

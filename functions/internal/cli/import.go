@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -38,6 +39,7 @@ func (c *command) importOrders() *cobra.Command {
 				return functions.Errorf(functions.InvalidArgument, "say what to load").
 					WithHint("--orders FILE for your orders, or --generate N for a made-up shop of N customers")
 			}
+			c.fills = true
 			return c.onShop(cmd.Context(), func(ctx context.Context, db *sql.DB) error {
 				result, err := c.load(ctx, db, source{orders: orders, customers: customers, date: date})
 				if err != nil {
@@ -151,18 +153,7 @@ func (c *command) showLoaded(result loaded) error {
 	if c.json {
 		return c.printJSON(result)
 	}
-	if r := result.Import; r != nil {
-		c.printf("Imported %d orders of %d customers, %s in all, %s to %s.\n", r.Orders, r.Customers, r.Total.StringFixed(2), r.From, r.To)
-		for _, dropped := range r.Dropped {
-			c.printf("  left out by a cleaning rule: %d lines, %s\n", dropped.Lines, dropped.Rule)
-		}
-		if r.BadCount > 0 {
-			c.printf("  %s\n", c.paint(wary, "bad rows, not imported: "+plural(r.BadCount, "row")))
-			for _, row := range r.Bad {
-				c.printf("    line %d: %s\n", row.Line, row.Reason)
-			}
-		}
-	}
+	c.showImport(result.Import)
 	if r := result.Generated; r != nil {
 		c.printf("Made up %d orders of %d customers, %s to %s (seed %d).\n", r.Orders, r.Customers, r.From, r.To, r.Seed)
 		for _, incident := range r.Incidents {
@@ -171,6 +162,9 @@ func (c *command) showLoaded(result loaded) error {
 	}
 	d := result.Detection
 	c.printf("Detection as of %s: %d customers.\n", d.AsOf, d.Customers)
+	if late := d.AsOf.DaysSince(d.NewestOrder); late > 0 {
+		c.printf("  %s\n", c.paint(wary, fmt.Sprintf("the newest order is of %s, %d days before", d.NewestOrder, late)))
+	}
 	writer := c.newTable("", "customers")
 	for _, status := range d.Statuses {
 		writer.AppendRow([]any{"  " + string(status.Status), status.Customers})
@@ -192,5 +186,22 @@ func (c *command) paintSeverity(severity functions.Severity) string {
 		return c.paint(wary, string(severity))
 	default:
 		return c.paint(good, string(severity))
+	}
+}
+
+// showImport tells a person what an import took, and what it did not.
+func (c *command) showImport(r *shop.ImportReport) {
+	if r == nil {
+		return
+	}
+	c.printf("Imported %d orders of %d customers, %s in all, %s to %s.\n", r.Orders, r.Customers, r.Total.StringFixed(2), r.From, r.To)
+	for _, dropped := range r.Dropped {
+		c.printf("  left out by a cleaning rule: %d lines, %s\n", dropped.Lines, dropped.Rule)
+	}
+	if r.BadCount > 0 {
+		c.printf("  %s\n", c.paint(wary, "bad rows, not imported: "+plural(r.BadCount, "row")))
+		for _, row := range r.Bad {
+			c.printf("    line %d: %s\n", row.Line, row.Reason)
+		}
 	}
 }

@@ -33,7 +33,6 @@ type IO struct {
 // System is the IO of the running process. Colour is used on a terminal without NO_COLOR (no-color.org).
 func System() IO {
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
-	_, noColor := os.LookupEnv("NO_COLOR")
 	name := "retentionops"
 	if strings.Contains(os.Args[0], "go-build") { // go run builds into the cache
 		name = "go run ./functions/cmd/retentionops"
@@ -41,7 +40,7 @@ func System() IO {
 	return IO{
 		Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Terminal: terminal, Progress: term.IsTerminal(int(os.Stderr.Fd())),
-		Color:    terminal && !noColor && os.Getenv("TERM") != "dumb",
+		Color:    terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		Lookuper: envconfig.OsLookuper(), Now: time.Now, NewID: setup.NewID,
 	}
 }

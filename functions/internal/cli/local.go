@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
@@ -36,14 +38,35 @@ func mux(env *setup.Env) *http.ServeMux {
 	for tool, handler := range handlers {
 		mux.Handle("/"+tool.Name, handler(env))
 	}
+	mux.HandleFunc("/", unknown)
 	return mux
 }
 
+// unknown answers for every other path.
+func unknown(w http.ResponseWriter, _ *http.Request) {
+	var names []string
+	for _, tool := range functions.Tools {
+		names = append(names, "/"+tool.Name)
+	}
+	problem := functions.ProblemOf(functions.Errorf(functions.NotFound, "there is nothing at this path").
+		WithHint("tools: "+strings.Join(names, ", ")), "")
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(problem.Status)
+	_ = json.NewEncoder(w).Encode(problem) // whoever has hung up cannot be told
+}
+
+// How long a server that is stopped waits: first for calls to end by themselves, then for what they write at their end.
+const (
+	stopPatience = 4 * time.Second
+	stopLimit    = 15 * time.Second
+)
+
 // server is an HTTP server on a listener of ours.
 type server struct {
-	URL  string
-	http *http.Server
-	done chan error
+	URL    string
+	http   *http.Server
+	done   chan error
+	ending context.CancelFunc // asks the calls under way to end
 }
 
 // listen serves the handler at addr until stop is called. The longest tool call bounds how long an answer may take.
@@ -53,19 +76,26 @@ func listen(ctx context.Context, addr string, handler http.Handler) (*server, er
 		return nil, functions.Errorf(functions.FailedPrecondition, "cannot listen on %s", addr).
 			WithHint("is another serve running? choose a port with --addr 127.0.0.1:PORT").WithCause(err)
 	}
+	stop, ending := context.WithCancel(context.WithoutCancel(ctx))
 	s := &server{
-		URL:  "http://" + listener.Addr().String(),
-		http: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second},
-		done: make(chan error, 1),
+		URL: "http://" + listener.Addr().String(),
+		http: &http.Server{
+			Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+			BaseContext: func(net.Listener) context.Context { return functions.WithStop(stop, stop) },
+		},
+		done: make(chan error, 1), ending: ending,
 	}
 	go func() { s.done <- s.http.Serve(listener) }()
 	return s, nil
 }
 
-// stop lets the requests in flight end, for ten seconds at most.
+// stop lets the calls under way end, asks those that last too long to do so, and waits until they have written down
+// how far they came.
 func (s *server) stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
+	defer time.AfterFunc(stopPatience, s.ending).Stop()
+	defer s.ending()
 	if err := s.http.Shutdown(ctx); err != nil {
 		return fmt.Errorf("stop the server: %w", err)
 	}

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/door"
+	"github.com/retentionops/retentionops/functions/internal/setup"
 )
 
 func (c *command) serve() *cobra.Command {
@@ -22,13 +25,16 @@ func (c *command) serve() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			overrides := map[string]string{}
-			if mode, set := c.Lookuper.Lookup("RETENTIONOPS_AUTH"); !set || mode == "" {
-				overrides["RETENTIONOPS_AUTH"] = "local"
+			switch mode, _ := c.Lookuper.Lookup("RETENTIONOPS_AUTH"); door.Mode(mode) {
+			case "":
+				overrides["RETENTIONOPS_AUTH"] = string(door.ModeLocal)
+			case door.ModeIAM: // here no platform has verified anybody
+				return functions.Errorf(functions.InvalidArgument, "serve cannot run with RETENTIONOPS_AUTH=iam: nothing verifies callers here").
+					WithHint("use local, or key")
 			}
 			c.verbose = true
 			env := c.env(overrides, "")
-			// A warehouse that cannot be opened is said now, not to the first caller.
-			if _, err := env.Warehouse(cmd.Context()); err != nil {
+			if err := c.ready(cmd.Context(), env); err != nil {
 				return err
 			}
 			served, err := listen(cmd.Context(), addr, mux(env))
@@ -46,6 +52,21 @@ func (c *command) serve() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080", "address to listen on")
 	return cmd
+}
+
+// ready looks at everything that a call will need: what is wrong is said now, not to the first caller.
+func (c *command) ready(ctx context.Context, env *setup.Env) error {
+	if err := door.For(env).Check(); err != nil {
+		return err
+	}
+	if _, err := env.Rules(ctx); err != nil {
+		return err
+	}
+	if _, err := env.Templates(ctx); err != nil {
+		return err
+	}
+	_, err := env.Warehouse(ctx)
+	return err
 }
 
 // showServing says where the tools are, on Err: Out belongs to answers.

@@ -66,7 +66,7 @@ func Pass(verdict functions.Guardrails, override *functions.Override) (functions
 	}
 	if override != nil {
 		verdict.Verdict = functions.VerdictWarn
-		verdict.Overridden = override.By + ": " + override.Why
+		verdict.Overridden = override.String()
 		return verdict, nil
 	}
 	var stops []string

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 	_ "time/tzdata" // the runtime's image may hold no time zones
 
@@ -47,8 +48,11 @@ type Options struct {
 	Lookuper envconfig.Lookuper // reads settings by name
 	Logger   *slog.Logger
 	Now      func() time.Time
-	NewID    func() string   // makes ids of calls and runs; they sort by time
-	Phase    functions.Phase // when set, stands in for the phase in rollout.yaml: the demo plays production
+	NewID    func() string // makes ids of calls and runs; they sort by time
+	// CheckWarehouse, when set, is asked before the warehouse at that URL is opened: a command that only reads refuses a
+	// file that is not there, which the embedded engine would make.
+	CheckWarehouse func(url string) error
+	Phase          functions.Phase // when set, stands in for the phase in rollout.yaml: the demo plays production
 }
 
 // Env is the environment of a program. It is safe for use by several goroutines.
@@ -59,8 +63,8 @@ type Env struct {
 	archive   Lazy[archive.Archive]
 	exports   Lazy[destination.Destination]
 	sheets    Lazy[destination.Destination]
-	book      Lazy[*rulebook.Book]
-	templates Lazy[*brief.Templates]
+	book      loaded[*rulebook.Book]
+	templates loaded[*brief.Templates]
 }
 
 // New makes an environment; nothing is read or opened yet.
@@ -121,7 +125,15 @@ func (e *Env) Today(ctx context.Context) (functions.Date, error) {
 
 // Warehouse is the warehouse that RETENTIONOPS_WAREHOUSE names.
 func (e *Env) Warehouse(ctx context.Context) (*warehouse.Warehouse, error) {
-	return openPort(ctx, e, &e.warehouse, "RETENTIONOPS_WAREHOUSE", func(c Config) string { return c.Warehouse }, warehouse.Open)
+	open := func(ctx context.Context, url string) (*warehouse.Warehouse, error) {
+		if check := e.options.CheckWarehouse; check != nil {
+			if err := check(url); err != nil {
+				return nil, err
+			}
+		}
+		return warehouse.Open(ctx, url)
+	}
+	return openPort(ctx, e, &e.warehouse, "RETENTIONOPS_WAREHOUSE", func(c Config) string { return c.Warehouse }, open)
 }
 
 // Archive is the archive that RETENTIONOPS_ARCHIVE names.
@@ -134,10 +146,17 @@ func (e *Env) Exports(ctx context.Context) (destination.Destination, error) {
 	return openPort(ctx, e, &e.exports, "RETENTIONOPS_EXPORTS", func(c Config) string { return c.Exports }, destination.Open)
 }
 
-// Sheets is the destination of sheets that RETENTIONOPS_SHEETS names.
+// Sheets is the destination of sheets that RETENTIONOPS_SHEETS names; failed_precondition when it names none.
 func (e *Env) Sheets(ctx context.Context) (destination.Destination, error) {
+	if config, err := e.Config(ctx); err == nil && config.Sheets == "" {
+		return nil, functions.Errorf(functions.FailedPrecondition, "no spreadsheet is configured: RETENTIONOPS_SHEETS is not set").
+			WithHint("use destination csv")
+	}
 	return openPort(ctx, e, &e.sheets, "RETENTIONOPS_SHEETS", func(c Config) string { return c.Sheets }, destination.Open)
 }
+
+// openTimeout bounds the opening of a port.
+const openTimeout = 20 * time.Second
 
 // openPort opens a port once. The driver gets a context of its own: it outlives the request that happened to be first.
 func openPort[P any](
@@ -154,26 +173,30 @@ func openPort[P any](
 			return none, functions.Errorf(functions.FailedPrecondition, "%s is not set", variable).
 				WithHint("set it to the URL of what this function shall use")
 		}
-		return open(context.WithoutCancel(ctx), url(config))
+		// It waits with the lock held, so it must not wait for ever.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
+		defer cancel()
+		return open(ctx, url(config))
 	})
 }
 
-// Rules is the rulebook: built in, or from the folder that RETENTIONOPS_RULES names. Files at fault are
-// failed_precondition with every finding as the cause.
+// Rules is the rulebook: built in, or from the folder that RETENTIONOPS_RULES names, as it stands there now: an edit holds
+// from the next call on. Files at fault are failed_precondition with every finding as the cause; no call is answered by
+// rules that are no longer there, so that a phase set to disabled stops even when another line is broken.
 func (e *Env) Rules(ctx context.Context) (*rulebook.Book, error) {
-	return e.book.Get(func() (*rulebook.Book, error) {
-		config, err := e.Config(ctx)
-		if err != nil {
-			return nil, err
-		}
-		files, err := folder(config.Rules, rules.FS, "RETENTIONOPS_RULES")
-		if err != nil {
-			return nil, err
-		}
+	config, err := e.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files, err := folder(config.Rules, rules.FS, "RETENTIONOPS_RULES")
+	if err != nil {
+		return nil, err
+	}
+	return e.book.get(files, func() (*rulebook.Book, error) {
 		book, err := rulebook.Load(files)
 		if err != nil {
 			return nil, functions.Errorf(functions.FailedPrecondition, "the rule files are at fault").
-				WithHint("retentionops rules check names each place").WithCause(err)
+				WithHint(strings.TrimSpace("retentionops rules check "+config.Rules) + " names each place").WithCause(err)
 		}
 		if e.options.Phase != "" {
 			book = book.WithPhase(e.options.Phase)
@@ -198,7 +221,9 @@ func (e *Env) Day(ctx context.Context, ref functions.DateRef) (Day, error) {
 	if err != nil {
 		return day, err
 	}
-	day.KeepDays = config.QueueDays
+	if day.KeepDays = config.QueueDays; day.KeepDays < 1 {
+		return day, functions.Errorf(functions.FailedPrecondition, "RETENTIONOPS_QUEUE_DAYS is below 1").WithHint("90 is the default")
+	}
 	if day.Book, err = e.Rules(ctx); err != nil {
 		return day, err
 	}
@@ -240,22 +265,22 @@ func (e *Env) Log(ctx context.Context) (*runlog.Log, error) {
 	}, nil
 }
 
-// Templates are the brief templates: built in, or from the folder that RETENTIONOPS_TEMPLATES names. Files at fault are
-// failed_precondition with every finding as the cause.
+// Templates are the brief templates: built in, or from the folder that RETENTIONOPS_TEMPLATES names, as it stands there
+// now. Files at fault are failed_precondition with every finding as the cause.
 func (e *Env) Templates(ctx context.Context) (*brief.Templates, error) {
-	return e.templates.Get(func() (*brief.Templates, error) {
-		config, err := e.Config(ctx)
-		if err != nil {
-			return nil, err
-		}
-		files, err := folder(config.Templates, brieftemplates.FS, "RETENTIONOPS_TEMPLATES")
-		if err != nil {
-			return nil, err
-		}
+	config, err := e.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files, err := folder(config.Templates, brieftemplates.FS, "RETENTIONOPS_TEMPLATES")
+	if err != nil {
+		return nil, err
+	}
+	return e.templates.get(files, func() (*brief.Templates, error) {
 		templates, err := brief.Load(files)
 		if err != nil {
 			return nil, functions.Errorf(functions.FailedPrecondition, "the brief templates are at fault").
-				WithHint("retentionops brief check names each place").WithCause(err)
+				WithHint(strings.TrimSpace("retentionops brief check "+config.Templates) + " names each place").WithCause(err)
 		}
 		return templates, nil
 	})

@@ -177,3 +177,43 @@ func ExampleEnv_Archive() {
 	// <nil>
 	// true
 }
+
+func TestAnEditOfTheRulesHoldsFromTheNextCallOn(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, rules.FS); err != nil {
+		t.Fatal(err)
+	}
+	e := env(map[string]string{"RETENTIONOPS_RULES": folder})
+	phase := func() (functions.Phase, error) {
+		book, err := e.Rules(t.Context())
+		if err != nil {
+			return "", err
+		}
+		return book.Rollout().Phase, nil
+	}
+	if got, err := phase(); got != functions.PhaseShadow || err != nil {
+		t.Fatalf("as shipped it is %s, %v", got, err)
+	}
+	rollout := filepath.Join(folder, "rollout.yaml")
+	data, err := os.ReadFile(rollout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, edit := range []struct {
+		word string
+		want functions.Phase
+		code functions.Code
+	}{
+		{"disabled", functions.PhaseDisabled, ""},
+		{"disbled", "", functions.FailedPrecondition}, // a slip stops too, and never leaves the former phase in force
+		{"shadow", functions.PhaseShadow, ""},
+	} {
+		if err := os.WriteFile(rollout, []byte(strings.Replace(string(data), "phase: shadow", "phase: "+edit.word, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := phase(); got != edit.want || functions.CodeOf(err) != edit.code {
+			t.Errorf("phase: %s gives %q, %v", edit.word, got, err)
+		}
+	}
+}

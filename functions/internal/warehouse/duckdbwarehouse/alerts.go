@@ -2,6 +2,7 @@ package duckdbwarehouse
 
 import (
 	"context"
+	"database/sql"
 	_ "embed"
 	"time"
 
@@ -61,10 +62,17 @@ func (w *Warehouse) alerts(ctx context.Context, date any) ([]retention.Alert, er
 	for rows.Next() {
 		var alert retention.Alert
 		var on time.Time
-		if err := rows.Scan(&on, &alert.Severity, &alert.Flag, &alert.Current, &alert.Baseline, &alert.Delta, &alert.SampleSize); err != nil {
+		var current sql.Null[float64]
+		var sample sql.Null[int64]
+		if err := rows.Scan(&on, &alert.Severity, &alert.Flag, &current, &alert.Baseline, &alert.Delta, &sample); err != nil {
 			return nil, fault(doing, err)
 		}
 		alert.Date = civil.DateOf(on)
+		if !current.Valid || !sample.Valid { // a missing figure is not a zero
+			return nil, functions.Errorf(functions.FailedPrecondition, "alert_logic has no current_value or no sample_size on %s", alert.Date).
+				WithHint("look at SQL5: an alert without its figures cannot be acted on")
+		}
+		alert.Current, alert.SampleSize = current.V, sample.V
 		alerts = append(alerts, alert)
 	}
 	if err := rows.Err(); err != nil {

@@ -84,10 +84,18 @@ func Open(ctx context.Context, path string) (*Warehouse, error) {
 	if err != nil {
 		return nil, openFault(filepath.Base(dsn), err)
 	}
+	_, missing := os.Stat(dsn)
 	w := &Warehouse{db: sql.OpenDB(connector), turn: turn}
 	if err := w.setUp(ctx); err != nil {
 		_ = w.db.Close()
 		return nil, err
+	}
+	if path != "" && missing != nil {
+		// It will hold customers: a file that we made is its owner's alone.
+		if err := os.Chmod(dsn, 0o600); err != nil {
+			_ = w.db.Close()
+			return nil, fmt.Errorf("keep %s to its owner: %w", filepath.Base(dsn), err)
+		}
 	}
 	return w, nil
 }

@@ -109,11 +109,13 @@ func checkQueue(date functions.Date, rows []retention.QueueRow, expireBefore fun
 			return functions.Errorf(functions.InvalidArgument, "a row of %s cannot stand in the queue of %s", row.RunDate, date)
 		}
 		if _, twice := seen[row.CustomerID]; twice {
-			return functions.Errorf(functions.InvalidArgument, "customer %q stands twice in the queue of %s", row.CustomerID, date)
+			return functions.Errorf(functions.InvalidArgument, "a customer stands twice in the queue of %s", date).
+				WithCause(fmt.Errorf("customer %q", row.CustomerID))
 		}
 		seen[row.CustomerID] = struct{}{}
 		if math.IsNaN(row.Score) || math.IsInf(row.Score, 0) {
-			return functions.Errorf(functions.InvalidArgument, "the score of customer %q is not a number", row.CustomerID)
+			return functions.Errorf(functions.InvalidArgument, "a score is not a number").
+				WithCause(fmt.Errorf("customer %q", row.CustomerID))
 		}
 	}
 	return nil
@@ -143,7 +145,8 @@ func appendQueue(ctx context.Context, raw any, rows []retention.QueueRow, now ti
 			return ctx.Err()
 		}
 		if err := valuesOf(&rows[i], now, values); err != nil {
-			return functions.Errorf(functions.InvalidArgument, "customer %q: %v", rows[i].CustomerID, err)
+			return functions.Errorf(functions.InvalidArgument, "a row cannot be stored: %v", err).
+				WithCause(fmt.Errorf("customer %q", rows[i].CustomerID))
 		}
 		if err := appender.AppendRow(values...); err != nil {
 			return err
