@@ -372,7 +372,7 @@ actions:
 `
 	files := overlay{rules.FS, map[string][]byte{priorityFile: []byte(file)}}
 	padded := strings.Replace(file, "also_mention:", "also_mention:\n"+
-		strings.Repeat("  - {when: \""+strings.Repeat("false or ", 50)+"total_orders == 77\", say: never}\n", 80), 1)
+		strings.Repeat("  - {when: \""+strings.Repeat("false or ", 98)+"total_orders == 77\", say: never}\n", 36), 1)
 	large := overlay{rules.FS, map[string][]byte{priorityFile: []byte(padded)}}
 	for name, files := range map[string]overlay{"planned for each profile": files, "too large for that": large} {
 		t.Run(name, func(t *testing.T) {

@@ -20,7 +20,7 @@ type Judge struct {
 // The bounds of what a judge keeps.
 const (
 	mostReasons = 10_000   // reasons with a number in them are many
-	mostPlanned = 32 << 10 // characters of conditions and formulas that are planned for each profile
+	mostPlanned = 32 << 10 // characters of rules that are planned for each profile
 )
 
 // NewJudge makes a judge that compares with the median revenue of all customers.
@@ -32,14 +32,14 @@ func (b *Book) NewJudge(medianRevenue functions.Money) *Judge {
 	return j
 }
 
-// size is the length of all conditions and formulas.
+// size is the length of all conditions, formulas and texts.
 func (p *priority) size() int {
 	length := 0
 	for _, r := range p.rules {
-		length += len(r.when.text)
+		length += len(r.when.text) + r.reason.size()
 	}
 	for _, m := range p.mentions {
-		length += len(m.when.text)
+		length += len(m.when.text) + m.say.size()
 	}
 	for _, part := range p.score.parts {
 		length += len(part.points.text)
@@ -50,6 +50,16 @@ func (p *priority) size() int {
 				length += len(a.when.text)
 			}
 		}
+	}
+	return length
+}
+
+// size is the length of a template, a value counted as a word.
+func (t template) size() int {
+	const word = 10
+	length := 0
+	for _, p := range t.pieces {
+		length += len(p.text) + word
 	}
 	return length
 }

@@ -17,6 +17,8 @@ import (
 const (
 	maxRules      = 200
 	maxParameters = 100
+	maxMentions   = 40 // a reason may hold them all
+	maxActions    = 50 // of a tier
 )
 
 // priority is priority.yaml: who gets which tier, and what follows from it.
@@ -170,8 +172,8 @@ func (p *priority) readRules(s *scope, list value) {
 
 func (p *priority) readMentions(s *scope, list value) {
 	for i, item := range list.items() {
-		if i >= maxRules {
-			item.report(idTooLong, fmt.Sprintf("there are more than %d mentions", maxRules), "")
+		if i >= maxMentions {
+			item.report(idTooLong, fmt.Sprintf("there are more than %d mentions", maxMentions), "")
 			return
 		}
 		one := item.section("when", "say", "in_brackets")
@@ -228,6 +230,10 @@ func (p *priority) readActions(s *scope, content value) {
 		list := m.keys[name]
 		items := list.items()
 		for i, item := range items {
+			if i >= maxActions {
+				item.report(idTooLong, fmt.Sprintf("there are more than %d actions of %s", maxActions, tier), "")
+				break
+			}
 			p.readAction(s, tier, item, i == len(items)-1)
 		}
 		if !list.missing() && list.node.Kind == yaml.SequenceNode && len(items) == 0 {

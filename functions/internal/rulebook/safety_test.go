@@ -1,6 +1,7 @@
 package rulebook_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -35,6 +36,25 @@ func TestHostileFilesAreRefused(t *testing.T) {
 		"a word":                               {"rules", "rules/type"},
 		"a cell of 60,000 nots":                {with("{total_orders: " + strings.Repeat("not ", 60_000) + "5}"), "rules/too-long"},
 		"a work of a minute for every row":     {with("all(1..300, all(1..300, all(1..300, true)))"), "rules/not-allowed"},
+		"a filter over a million":              {with("len(filter(1..1000000, # > 0)) > 0"), "rules/not-allowed"},
+		"a sum of a range":                     {with("sum(1..1000000000) > 0"), "rules/not-allowed"},
+		"400 calls in one another":             {with("'" + strings.Repeat("abs(", 390) + "1" + strings.Repeat(")", 390) + " > 0'"), "rules/too-long"},
+		"200 choices in one another":           {with("'" + strings.Repeat("(is_value_drop ? ", 40) + "1" + strings.Repeat(" : 2)", 40) + " > " + strings.Repeat("1 + ", 200) + "1'"), "rules/too-long"},
+		"900 lists in an expression":           {with("'total_orders in " + strings.Repeat("[", 900) + strings.Repeat("]", 900) + "'"), "rules/too-long"},
+		"a list of 900 numbers":                {with("'total_orders in [1" + strings.Repeat(",1", 900) + "]'"), "rules/too-long"},
+		"a tower of powers":                    {with("9 ** 9 ** 9 ** 9 > 0"), "rules/not-allowed"},
+		"a name of its own":                    {with("'let x = total_orders; x > 0'"), "rules/not-allowed"},
+		"a pipe":                               {with("'total_orders | abs() > 0'"), "rules/not-allowed"},
+		"a pattern that takes for ever":        {with(`'retention_status matches "(a+)+$"'`), "rules/not-allowed"},
+		"a text that grows":                    {with(`'retention_status + retention_status == "x"'`), "rules/type"},
+		"the whole environment":                {with("'$env.total_revenue > 0'"), "rules/not-allowed"},
+		"a method of a value":                  {with("'retention_status.x == 1'"), "rules/not-allowed"},
+		"a reason of a book":                   {strings.Replace(with("true"), `reason: "`, `reason: "`+strings.Repeat("x", 100_000), 1), "rules/too-long"},
+		"100,000 open braces in a reason":      {strings.Replace(with("true"), `reason: "`, `reason: "`+strings.Repeat("{", 100_000), 1), "rules/too-long"},
+		"60 mentions":                          {with("true") + "also_mention:\n" + strings.Repeat("  - {when: true, say: x}\n", 60), "rules/too-long"},
+		"60 actions":                           {strings.Replace(with("true"), "  P1:\n", "  P1:\n"+strings.Repeat("    - {when: true, do: x}\n", 60), 1), "rules/too-long"},
+		"110 parameters":                       {strings.Replace(with("true"), "{four: 4}", "{four: 4"+parameters(110)+"}", 1), "rules/too-long"},
+		"300 kB of comments":                   {with("true") + strings.Repeat("# x\n", 75_000), "rules/too-long"},
 		"the clock":                            {with("now() != nil"), "rules/unknown-name"},
 		"the inner form of a field":            {with("maybe_avg_order_value == nil"), "rules/unknown-name"},
 		"a number that is no number":           {with("total_revenue * 0 / 0 > 1"), "rules/may-be-nan"},
@@ -56,6 +76,14 @@ func TestHostileFilesAreRefused(t *testing.T) {
 			t.Errorf("no %s among:\n%s", tc.wantID, findings)
 		})
 	}
+}
+
+func parameters(count int) string {
+	var text strings.Builder
+	for i := range count {
+		fmt.Fprintf(&text, ", p%d: %d", i, i)
+	}
+	return text.String()
 }
 
 // FuzzCheck reads foreign bytes as each of the files. It must not panic, must point at places that are there, and a
