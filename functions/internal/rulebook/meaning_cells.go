@@ -9,8 +9,8 @@ import (
 // The bounds of a proof: the steps that one question may take, and all questions together, which is about a second. A
 // step is one comparison on one cell. What would need more is not proven, and a note says so.
 const (
-	maxSteps    = 20_000_000
-	maxAllSteps = 100_000_000
+	maxSteps    = 10_000_000
+	maxAllSteps = 40_000_000
 )
 
 // answer is what the cells say to a question.
@@ -54,11 +54,11 @@ func (p *proof) ask(facts []*provenFact, must ...*logic) answer {
 
 // run makes a search.
 func (p *proof) run(s *search) answer {
-	p.prepare(s)
 	if p.steps <= 0 {
 		return unknown
 	}
-	s.left = min(maxSteps, p.steps)
+	p.prepare(s)
+	s.left = min(maxSteps, max(p.steps, 0))
 	before := s.left
 	result := s.from(0)
 	p.steps -= before - s.left

@@ -253,14 +253,10 @@ func (p *proof) within(node ast.Node) interval {
 func (p *proof) arithmeticWithin(n *ast.BinaryNode) interval {
 	if n.Operator == "??" {
 		numbers, empty := p.pieces.domains[fieldIn(n.Left)].held()
-		switch {
-		case empty && numbers.low > numbers.high:
-			return p.within(n.Right)
-		case empty:
+		if empty {
 			return numbers.with(p.within(n.Right))
-		default:
-			return numbers
 		}
+		return numbers
 	}
 	left, right := p.within(n.Left), p.within(n.Right)
 	switch n.Operator {
@@ -300,17 +296,12 @@ func (d *domain) held() (numbers interval, empty bool) {
 		return interval{math.Inf(1), math.Inf(-1)}, empty
 	}
 	numbers = interval{d.pieces[first].number, d.pieces[last].number}
-	switch d.field.kind {
-	case kindAmount: // points and the open spaces between them take turns
+	if d.field.kind == kindAmount { // points and the open spaces between them take turns
 		if first%2 == 1 {
 			numbers.low = d.pieces[first-1].number
 		}
 		if last%2 == 1 {
 			numbers.high = d.pieces[last+1].number
-		}
-	default:
-		if last+1 < given {
-			numbers.high = d.pieces[last+1].number - 1
 		}
 	}
 	return numbers, empty
