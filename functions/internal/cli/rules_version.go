@@ -212,7 +212,7 @@ func notInGit(unknown *functions.Error, word string, err error) error {
 
 // git runs git in a folder and gives what it writes.
 func git(ctx context.Context, folder string, arguments ...string) ([]byte, error) {
-	command := exec.CommandContext(ctx, "git", append([]string{"-C", folder}, arguments...)...)
+	command := exec.CommandContext(ctx, "git", append([]string{"-C", folder}, arguments...)...) //nolint:gosec // revisions follow --end-of-options
 	command.Env = append(os.Environ(), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0")
 	return command.Output()
 }

@@ -155,6 +155,7 @@ func (d *BookDiff) tellMoves(v *versions) bool {
 // heard notes what could not be told, or not whole.
 func (d *BookDiff) heard(told telling, what string) bool {
 	switch told {
+	case toldWhole:
 	case toldInPart:
 		d.note(fmt.Sprintf("%s takes more than %d lines: the rest is left out", what, mostRegions))
 	case untold:
