@@ -78,21 +78,29 @@ func (d *domain) divide() {
 
 // set puts a value into the column of a row.
 func (f *field) set(r *row, value representative) {
-	numbers := map[string]*float64{
-		"days_since_last_order": &r.Days, "churn_risk_score": &r.RiskScore, "total_revenue": &r.Revenue,
-		"total_orders": &r.Orders, "avg_order_value": &r.AvgOrderValue, medianRevenue: &r.MedianRevenue,
-	}
-	truths := map[string]*bool{
-		"is_frequency_drop": &r.FrequencyDrop, "is_status_inconsistent": &r.StatusInconsistent, "is_value_drop": &r.ValueDrop,
-	}
-	words := map[string]*string{"retention_status": &r.Status, "churn_risk_level": &r.RiskLevel}
-	switch {
-	case f.kind.isNumber():
-		*numbers[f.name] = value.number
-	case f.kind == kindYesNo:
-		*truths[f.name] = value.yes
-	default:
-		*words[f.name] = value.text
+	switch f.name {
+	case "retention_status":
+		r.Status = value.text
+	case "churn_risk_level":
+		r.RiskLevel = value.text
+	case "is_frequency_drop":
+		r.FrequencyDrop = value.yes
+	case "is_status_inconsistent":
+		r.StatusInconsistent = value.yes
+	case "is_value_drop":
+		r.ValueDrop = value.yes
+	case "days_since_last_order":
+		r.Days = value.number
+	case "churn_risk_score":
+		r.RiskScore = value.number
+	case "total_revenue":
+		r.Revenue = value.number
+	case "total_orders":
+		r.Orders = value.number
+	case "avg_order_value":
+		r.AvgOrderValue = value.number
+	case medianRevenue:
+		r.MedianRevenue = value.number
 	}
 	if f.canBeEmpty {
 		r.MaybeAvgOrderValue = &r.AvgOrderValue
