@@ -98,12 +98,12 @@ func TestREADMECommands(t *testing.T) {
 			case ours:
 				served.stop(t)
 				served = nil
-				if strings.Contains(args, "../shared/") {
+				if strings.Contains(args, "orders.csv.gz") {
 					if _, err := os.Stat(orders); err != nil {
 						t.Logf("not run, the real orders are not here: %s", line)
 						continue
 					}
-					args = strings.ReplaceAll(args, "../shared/data/online_retail_orders.csv.gz", orders)
+					args = strings.ReplaceAll(args, "orders.csv.gz", orders)
 				}
 				person(t, words(args)...)
 			default:

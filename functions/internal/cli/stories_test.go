@@ -5,8 +5,10 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,12 +21,18 @@ import (
 
 // TestMain makes the command available to the stories: as a program sees it, and as a person at a terminal does.
 func TestMain(m *testing.M) {
+	run := func(world cli.IO) {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		code := cli.Run(ctx, os.Args[1:], world)
+		stop()
+		os.Exit(code)
+	}
 	testscript.Main(m, map[string]func(){
-		"retentionops": func() { os.Exit(cli.Run(context.Background(), os.Args[1:], cli.System())) },
+		"retentionops": func() { run(cli.System()) },
 		"retentionops-at-a-terminal": func() {
 			world := cli.System()
 			world.Terminal = true
-			os.Exit(cli.Run(context.Background(), os.Args[1:], world))
+			run(world)
 		},
 	})
 }
