@@ -92,6 +92,9 @@ func (w writer) gather(ctx context.Context, day setup.Day, decision functions.Ge
 	return in, err
 }
 
+// notCounted says that a file was written earlier, maybe with a limit or by other rules: how much is in it is not known.
+const notCounted = -1
+
 // exports links to the audiences of the day that were written already.
 func (w writer) exports(ctx context.Context, day setup.Day, tiers []functions.TierTotal) (found []functions.TierExports, err error) {
 	config, err := w.env.Config(ctx)
@@ -108,7 +111,7 @@ func (w writer) exports(ctx context.Context, day setup.Day, tiers []functions.Ti
 			return nil, fmt.Errorf("look for the audience of %s: %w", tier.Tier, err)
 		}
 		if there {
-			found = append(found, functions.TierExports{Tier: tier.Tier, Rows: tier.Customers, Link: link})
+			found = append(found, functions.TierExports{Tier: tier.Tier, Rows: notCounted, Link: link})
 		}
 	}
 	return found, nil

@@ -98,7 +98,7 @@ type Ticket struct {
 // Export is where a tier's audience lies.
 type Export struct {
 	Tier string `doc:"P1, P2 or P3"`
-	Rows Count  `doc:"customers in the file"`
+	Rows Count  `doc:"customers in the file; -1 when it was there before and nobody counted"`
 	URL  URL    `doc:"where it lies"`
 }
 
