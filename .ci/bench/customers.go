@@ -14,7 +14,7 @@ import (
 // someCustomers makes customers in every combination of status, risk and signals, about a third of them in a tier, often
 // on an edge of the rules.
 func someCustomers(count int) []retention.Customer {
-	random := rand.New(rand.NewPCG(7, 1)) //nolint:gosec // the same customers each time
+	random := rand.New(rand.NewPCG(7, 1)) // the same customers each time
 	customers := make([]retention.Customer, count)
 	for i := range customers {
 		cents := []int64{0, 99999, 100000, 100001, 199999, 200000, 200001, 100_000_000_000, random.Int64N(500_000), random.Int64N(500_000)}

@@ -1,13 +1,12 @@
 package main
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
-
-	"math"
 )
 
 // scripted judges by an engine for expressions, used as its authors recommend: every expression compiled once, one

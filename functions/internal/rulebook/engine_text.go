@@ -54,7 +54,7 @@ func (t *translator) piece(p piece) phrase {
 	case f.yes != nil && t.profile != nil:
 		return said(yesText(t.profile.yes[f.name]))
 	}
-	return phrase{text: f.column.text()}
+	return phrase{text: f.text()}
 }
 
 func yesText(yes bool) string {
