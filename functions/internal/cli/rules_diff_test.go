@@ -3,13 +3,15 @@ package cli_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/retentionops/retentionops/rules"
 )
 
-// TestDeployedIsWhatTheHostJudgesBy compares the rules of a host with a folder, while the host holds its warehouse.
+// TestDeployedIsWhatTheHostJudgesBy compares rules by the version that the archive keeps, by what built the newest queue,
+// and with those of a host while it holds its warehouse.
 func TestDeployedIsWhatTheHostJudgesBy(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -26,11 +28,22 @@ func TestDeployedIsWhatTheHostJudgesBy(t *testing.T) {
 	}
 	place := "duckdb:" + filepath.Join(t.TempDir(), "warehouse.duckdb")
 	person(t, "import", "--generate", "6000", "--date", "2026-01-12", "--warehouse", place)
+	built := person(t, "call", "build_priority_queue", "--date", "latest", "--rules", folder, "--warehouse", place)
+	version := regexp.MustCompile(`"rules_version": "([0-9a-f]{12})"`).FindStringSubmatch(built)
+	if version == nil {
+		t.Fatalf("the answer carries no version: %s", built)
+	}
+	const moves = "none -> P3  churn_risk_level HIGH, days_since_last_order 181..240"
+	for _, word := range []string{version[1], "deployed"} { // both from the archive
+		if got := person(t, "rules", "diff", "built-in", word, "--warehouse", place); !strings.Contains(got, moves) {
+			t.Errorf("built-in to %s: got:\n%s\nwant in it: %s", word, got, moves)
+		}
+	}
 	host := serve(t, []string{"serve", "--rules", folder, "--warehouse", place})
 	defer host.stop(t)
 	got := person(t, "rules", "diff", "built-in", "deployed", "--url", host.base)
-	if want := "none -> P3  churn_risk_level HIGH, days_since_last_order 181..240"; !strings.Contains(got, want) {
-		t.Errorf("got:\n%s\nwant in it: %s", got, want)
+	if !strings.Contains(got, moves) {
+		t.Errorf("got:\n%s\nwant in it: %s", got, moves)
 	}
 	if got := person(t, "rules", "diff", "deployed", folder, "--url", host.base); !strings.Contains(got, "These are the same files.") {
 		t.Errorf("got:\n%s", got)
