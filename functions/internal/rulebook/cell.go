@@ -87,7 +87,7 @@ func (s *scope) unknownField(name string, label value) {
 	case s.parameters[name] != nil:
 		label.report(idUnknownName, name+" is a parameter, not a field", "a condition begins with a field: "+strings.Join(s.vocabulary.names(), ", "))
 	case slices.ContainsFunc([]rune(name), func(r rune) bool { return r < '0' || r > '9' }):
-		label.report(idUnknownName, fmt.Sprintf("unknown name %q", name), didYouMean(name, "fields", s.vocabulary.names()))
+		label.report(idUnknownName, fmt.Sprintf("unknown name %q", name), s.meant(name, "fields", s.vocabulary.names()))
 	default:
 		label.report(idUnknownName, fmt.Sprintf("%s is no field: in { } a comma ends a number", name), "write 1000, not 1,000")
 	}

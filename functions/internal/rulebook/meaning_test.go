@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
+	"github.com/retentionops/retentionops/rules"
 )
 
 // meaningful is a rule file with two rules, a mention, a score and actions to be filled in.
@@ -222,4 +223,13 @@ func TestTooManyCasesAreNotProven(t *testing.T) {
 		}
 	}
 	t.Errorf("nothing was left:\n%s", findings)
+}
+
+// BenchmarkCheck checks the shipped rules with all that is proven of them: what an editor waits for after each change.
+func BenchmarkCheck(b *testing.B) {
+	for b.Loop() {
+		if _, findings := rulebook.Check(rules.FS); findings.Errors() > 0 {
+			b.Fatal(findings)
+		}
+	}
 }

@@ -206,7 +206,7 @@ func (c *check) unknownName(n *ast.IdentifierNode) {
 		return
 	}
 	names := append(c.scope.vocabulary.names(), slices.Sorted(maps.Keys(c.scope.parameters))...)
-	hint := didYouMean(n.Value, "names here", names)
+	hint := c.scope.meant(n.Value, "names here", names)
 	if n.Value == "null" || n.Value == "None" {
 		hint = "an empty field is nil: write avg_order_value == nil"
 	}

@@ -1,6 +1,7 @@
 package rulebook
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -48,4 +49,13 @@ func didYouMean(word, label string, valid []string) string {
 		return "did you mean " + guess + "? " + label + ": " + listed
 	}
 	return label + ": " + listed
+}
+
+// meant is a hint at a name that is none, with what the field means that was most likely meant.
+func (s *scope) meant(word, label string, names []string) string {
+	hint := didYouMean(word, label, names)
+	if f := s.vocabulary.byName[nearest(word, names)]; f != nil && f.meaning != "" {
+		return strings.Replace(hint, "did you mean "+f.name+"?", fmt.Sprintf("did you mean %s (%s)?", f.name, f.meaning), 1)
+	}
+	return hint
 }
