@@ -14,7 +14,7 @@ func (c *command) rulesCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "rules", Short: "Check, test, format and explain the rule files", Args: cobra.NoArgs}
 	cmd.AddCommand(
 		c.rulesCheck(), c.rulesTest(), c.rulesDiff(), c.rulesPreview(), c.rulesFmt(), c.rulesSchema(), c.rulesExplain(),
-		c.rulesVerify(),
+		c.rulesVerify(), c.rulesBook(),
 	)
 	return cmd
 }

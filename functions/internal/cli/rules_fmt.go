@@ -37,8 +37,7 @@ func (c *command) rulesFmt() *cobra.Command {
 				}
 			}
 			result, err := rulebook.Format(files)
-			var findings rulebook.Findings
-			if errors.As(err, &findings) {
+			if findings, faults := errors.AsType[rulebook.Findings](err); faults {
 				return c.showFindings(name, "", findings)
 			}
 			if err != nil {

@@ -33,8 +33,7 @@ func (c *command) rulesSchema() *cobra.Command {
 				return err
 			}
 			schemas, err := rulebook.Schemas(files)
-			var findings rulebook.Findings
-			if errors.As(err, &findings) {
+			if findings, faults := errors.AsType[rulebook.Findings](err); faults {
 				return c.showFindings(name, "", findings)
 			}
 			if err != nil {

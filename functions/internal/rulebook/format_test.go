@@ -2,7 +2,6 @@ package rulebook_test
 
 import (
 	"errors"
-
 	"io/fs"
 	"math/rand/v2"
 	"regexp"

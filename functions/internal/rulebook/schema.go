@@ -115,10 +115,15 @@ func numberOrName(description string, low, high float64) *jsonschema.Schema {
 
 // described is what a field means and what it may hold, as hover shows it.
 func (f *field) described() string {
-	var out []string
+	parts := []string{f.holds(), "from " + f.origin()}
 	if f.meaning != "" {
-		out = append(out, f.meaning)
+		parts = append([]string{f.meaning}, parts...)
 	}
+	return strings.Join(parts, ". ")
+}
+
+// holds says what may stand in a field.
+func (f *field) holds() string {
 	holds := string(f.kind)
 	switch {
 	case f.kind == kindChoice:
@@ -131,15 +136,15 @@ func (f *field) described() string {
 	if f.mayBeEmpty {
 		holds += "; may be empty"
 	}
-	return strings.Join(append(out, holds, f.origin()), ". ")
+	return holds
 }
 
 // origin says where a field comes from.
 func (f *field) origin() string {
 	if f.isStatistic() {
-		return "Median of total_revenue over all customers"
+		return "the median of total_revenue over all customers"
 	}
-	return "From " + f.table
+	return f.table
 }
 
 // What a number cell may compare with, as a pattern.

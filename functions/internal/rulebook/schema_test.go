@@ -194,10 +194,10 @@ func TestHoverSpeaksTheVocabulary(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"days between the last order and the day of the data. whole number from 0 to 36500 days. From retention_snapshot",
-		"how likely the customer is to stop buying, in a word. LOW, MEDIUM, HIGH. From churn_detection",
-		"amount from 0 to 1000000000 EUR; may be empty. From base_customers",
-		"Median of total_revenue over all customers",
+		"days between the last order and the day of the data. whole number from 0 to 36500 days. from retention_snapshot",
+		"how likely the customer is to stop buying, in a word. LOW, MEDIUM, HIGH. from churn_detection",
+		"amount from 0 to 1000000000 EUR; may be empty. from base_customers",
+		"from the median of total_revenue over all customers",
 	} {
 		if !strings.Contains(string(schemas["priority.schema.json"]), want) {
 			t.Errorf("nothing says %q", want)
