@@ -74,6 +74,7 @@ type expectation struct {
 type verdict struct {
 	state   functions.DeliveryState
 	retry   bool // the fault may pass, and asking again under the same id does no harm
+	worked  bool // the receiver has begun to work the message, and some of it may have happened
 	receipt receipt
 	why     string
 	mend    string // what a person has to do, when it is final
@@ -97,12 +98,21 @@ func classify(status int, body []byte, want expectation) verdict {
 		return verdict{state: functions.DeliveryUnconfirmed, retry: true, why: "the webhook's queue is full (400)"}
 	case status >= 500:
 		return verdict{
-			state: functions.DeliveryUnconfirmed, retry: true,
+			state: functions.DeliveryUnconfirmed, retry: true, worked: true,
 			why: fmt.Sprintf("the playbook failed at the receiver (%d); some of its steps may have run", status),
 		}
 	default:
 		return refusal(status)
 	}
+}
+
+// doubted is the verdict where an attempt before this one may have been worked: a final no says nothing of that one.
+func (v verdict) doubted() verdict {
+	if v.state == functions.DeliveryRefused {
+		v.state = functions.DeliveryUnconfirmed
+		v.why += ", but an attempt before may have been worked: " + v.mend
+	}
+	return v
 }
 
 // refusal is a final no: nothing was accepted, and asking again does not help.
@@ -161,7 +171,7 @@ func readReceipt(body []byte, want expectation) verdict {
 	proven := r.SlackMessageTS != "" || r.TicketID != ""
 	switch r.Word {
 	case receiptInProgress:
-		return verdict{state: functions.DeliveryUnconfirmed, retry: true, why: "an earlier message of this id is still being worked"}
+		return verdict{state: functions.DeliveryUnconfirmed, retry: true, worked: true, why: "an earlier message of this id is still being worked"}
 	case receiptExpired:
 		return verdict{
 			state: functions.DeliveryRefused, why: "the receiver dropped the message as too old",

@@ -45,6 +45,8 @@ type sender struct {
 	now      func() time.Time
 	pause    func(context.Context, time.Duration) error
 	jitter   func() float64 // 0 to 1
+
+	mayHaveRun bool // an attempt of an earlier run may have been worked
 }
 
 // delivery is what is known of a message after it was sent.
@@ -58,7 +60,7 @@ type delivery struct {
 // Begun is told each attempt before it is made.
 func (s *sender) send(ctx context.Context, id, runID string, body []byte, begun func(attempt int)) delivery {
 	var result delivery
-	answered := false
+	answered, mayHaveRun := false, s.mayHaveRun
 	for {
 		result.attempts++
 		begun(result.attempts)
@@ -68,12 +70,17 @@ func (s *sender) send(ctx context.Context, id, runID string, body []byte, begun 
 			if answered { // an answer was there before: something is known
 				result.state = functions.DeliveryUnconfirmed
 			}
+			mayHaveRun = mayHaveRun || !neverLeft(err)
 		} else {
 			answered = true
 			result.status = answer.status
 			result.verdict = classify(answer.status, answer.body, expectation{
 				webhookID: id, runID: runID, required: s.required, forged: !s.genuine(answer, id),
 			})
+			if mayHaveRun {
+				result.verdict = result.doubted()
+			}
+			mayHaveRun = mayHaveRun || result.worked
 		}
 		if !result.retry || result.attempts == sendAttempts {
 			return result
@@ -195,6 +202,18 @@ func faultWords(err error) string {
 	default:
 		return "no answer: the connection was cut"
 	}
+}
+
+// neverLeft tells faults that come before a message is sent.
+func neverLeft(err error) bool {
+	var (
+		name      *net.DNSError
+		unknownCA x509.UnknownAuthorityError
+		wrongHost x509.HostnameError
+		badCert   *tls.CertificateVerificationError
+	)
+	return errors.As(err, &name) || errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &badCert) ||
+		errors.As(err, &unknownCA) || errors.As(err, &wrongHost)
 }
 
 // pauseFor waits, or ends early with the context.

@@ -137,7 +137,11 @@ func TestRetries(t *testing.T) {
 		{"a first message in work and then its receipt", []http.HandlerFunc{cuts, says(200, `{"receipt":"in_progress"}`), says(200, done)}, functions.DeliveryConfirmed, 200, 3, []time.Duration{base, base}},
 		{"a full queue that empties", []http.HandlerFunc{says(400, "Queue is full"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{base}},
 		{"a final no is not asked again", []http.HandlerFunc{says(410, "Webhook not found.")}, functions.DeliveryRefused, 410, 1, []time.Duration{}},
-		{"a final no after a failure ends it", []http.HandlerFunc{says(500, ""), says(401, "")}, functions.DeliveryRefused, 401, 2, []time.Duration{base}},
+		{"a final no says nothing of a failure before it", []http.HandlerFunc{says(500, ""), says(401, "")}, functions.DeliveryUnconfirmed, 401, 2, []time.Duration{base}},
+		{"nor of a connection that was cut", []http.HandlerFunc{cuts, says(410, "Webhook not found.")}, functions.DeliveryUnconfirmed, 410, 2, []time.Duration{base}},
+		{"nor of a message in work", []http.HandlerFunc{says(200, `{"receipt":"in_progress"}`), says(404, "")}, functions.DeliveryUnconfirmed, 404, 2, []time.Duration{base}},
+		{"nor of one that is too old by now", []http.HandlerFunc{cuts, says(200, `{"receipt":"expired"}`)}, functions.DeliveryUnconfirmed, 200, 2, []time.Duration{base}},
+		{"a final no after a busy hook is one", []http.HandlerFunc{says(429, ""), says(400, "Queue is full"), says(401, "")}, functions.DeliveryRefused, 401, 3, []time.Duration{base, base}},
 		{"the pause asked for in seconds is kept", []http.HandlerFunc{says(429, "", "Retry-After", "12"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{12 * time.Second}},
 		{"a pause shorter than ours is not", []http.HandlerFunc{says(429, "", "Retry-After", "1"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{base}},
 		{"the pause asked for as a date is kept", []http.HandlerFunc{says(503, "", "Retry-After", testNow.Add(20*time.Second).Format(http.TimeFormat)), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{20 * time.Second}},
@@ -316,4 +320,31 @@ func TestThePauseWatchesTheContext(t *testing.T) {
 			t.Errorf("got %v after %s, want an error after 1s", err, time.Since(began))
 		}
 	})
+}
+
+func TestAFinalNoThatIsNotSureTellsTheMend(t *testing.T) {
+	t.Parallel()
+	s, _ := newSender(t, newHook(t, says(410, "Webhook not found.")).URL)
+	s.mayHaveRun = true // an earlier run had no answer
+	got := s.send(t.Context(), testID, testRunID, []byte(`{}`), func(int) {})
+	if got.state != functions.DeliveryUnconfirmed || !strings.Contains(got.why, "make a new hook") {
+		t.Errorf("got %s (%s), want unconfirmed with what to do", got.state, got.why)
+	}
+}
+
+// TestAFaultBeforeTheSendingLeavesAFinalNo has nobody listen, so that nothing can have been worked.
+func TestAFaultBeforeTheSendingLeavesAFinalNo(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	s, _ := newSender(t, gone.URL)
+	refusing := newHook(t, says(410, "Webhook not found."))
+	pause := s.pause
+	s.pause = func(ctx context.Context, wait time.Duration) error {
+		s.url = refusing.URL // somebody mends the address in the meantime
+		return pause(ctx, wait)
+	}
+	if got := s.send(t.Context(), testID, testRunID, []byte(`{}`), func(int) {}); got.state != functions.DeliveryRefused || got.attempts != 2 {
+		t.Errorf("got %s after %d attempts (%s), want refused after 2", got.state, got.attempts, got.why)
+	}
 }
