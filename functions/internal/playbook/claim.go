@@ -23,9 +23,14 @@ const (
 // claimed is the archive's document of an attempt on a day.
 type claimed struct {
 	RunID     string    `json:"run_id"`
-	WebhookID string    `json:"webhook_id"`
 	ClaimedAt time.Time `json:"claimed_at"`
 	ExpiresAt time.Time `json:"expires_at"` // from then on another run may take the day over
+}
+
+// ended is the archive's document of how an attempt ended.
+type ended struct {
+	WebhookID string                          `json:"webhook_id"` // of the message that it sent or was to send
+	Outcome   functions.TriggerPlaybookOutput `json:"outcome"`
 }
 
 // claims are the attempts on days in the archive. The archive can only put a document that is not there yet, so an
@@ -48,55 +53,62 @@ type claim struct {
 	doc     claimed
 }
 
-// history is what the archive tells of a day.
+// history is what the archive tells of the attempts on a day.
 type history struct {
-	attempts int                              // how many were begun
-	open     *claimed                         // the newest attempt, when it has not ended
-	success  *functions.TriggerPlaybookOutput // the newest attempt that ended well
-	last     *functions.TriggerPlaybookOutput // the newest attempt that ended
+	key     string
+	claimed map[int]*claimed // by number; every attempt has one
+	ended   map[int]*ended   // no entry for an attempt that is at work or was killed
+	newest  int              // number of the newest attempt; 0 without one
+}
+
+// open is the newest attempt when it has not ended, else nil.
+func (h history) open() *claimed {
+	if h.ended[h.newest] != nil {
+		return nil
+	}
+	return h.claimed[h.newest]
 }
 
 // held tells whether another run works on the day at this moment.
-func (h history) held(now time.Time) bool { return h.open != nil && now.Before(h.open.ExpiresAt) }
+func (h history) held(now time.Time) bool {
+	open := h.open()
+	return open != nil && now.Before(open.ExpiresAt)
+}
+
+// success is how the newest attempt that delivered its message ended, nil when none did.
+func (h history) success() *ended {
+	for attempt := h.newest; attempt > 0; attempt-- {
+		if end := h.ended[attempt]; end != nil && end.Outcome.Status == functions.RunSuccess {
+			return end
+		}
+	}
+	return nil
+}
 
 // read reads the attempts on a day.
 func (c *claims) read(ctx context.Context, key string) (history, error) {
+	seen := history{key: key, claimed: map[int]*claimed{}, ended: map[int]*ended{}}
 	names, err := c.archive.List(ctx, claimFolder(key))
 	if err != nil {
-		return history{}, fmt.Errorf("list the claims of %s: %w", key, err)
+		return seen, fmt.Errorf("list the claims of %s: %w", key, err)
 	}
-	var seen history
-	ended := map[int]bool{}
 	for _, name := range names {
 		number, rest, _ := strings.Cut(strings.TrimPrefix(name, claimFolder(key)), ".")
 		attempt, err := strconv.Atoi(number)
-		switch {
-		case err != nil:
-		case rest == "json":
-			seen.attempts = max(seen.attempts, attempt)
-		case rest == "end.json":
-			ended[attempt] = true
+		if err != nil {
+			continue // not ours
 		}
-	}
-	for attempt := seen.attempts; attempt > 0 && seen.success == nil; attempt-- {
-		if !ended[attempt] {
-			continue
+		switch rest {
+		case "json":
+			seen.claimed[attempt] = new(claimed)
+			err = c.get(ctx, name, seen.claimed[attempt])
+			seen.newest = max(seen.newest, attempt)
+		case "end.json":
+			seen.ended[attempt] = new(ended)
+			err = c.get(ctx, name, seen.ended[attempt])
 		}
-		outcome := new(functions.TriggerPlaybookOutput)
-		if err := c.get(ctx, endName(key, attempt), outcome); err != nil {
-			return history{}, err
-		}
-		if seen.last == nil {
-			seen.last = outcome
-		}
-		if outcome.Status == functions.RunSuccess {
-			seen.success = outcome
-		}
-	}
-	if seen.attempts > 0 && !ended[seen.attempts] {
-		seen.open = new(claimed)
-		if err := c.get(ctx, claimName(key, seen.attempts), seen.open); err != nil {
-			return history{}, err
+		if err != nil {
+			return seen, err
 		}
 	}
 	return seen, nil
@@ -114,28 +126,34 @@ func (c *claims) get(ctx context.Context, name string, into any) error {
 }
 
 // take claims the day for a run. Exactly one of claim, done and error comes back. Done is the outcome of the run that
-// already sent the day; resend does not ask for it. A day that another run works on is failed_precondition with that
-// run's id.
-func (c *claims) take(ctx context.Context, key, runID, webhookID string, resend bool) (*claim, *functions.TriggerPlaybookOutput, error) {
+// delivered the day's newest message; resend does not ask for it. A day that another run works on is
+// failed_precondition with that run's id.
+func (c *claims) take(ctx context.Context, key, runID string, resend bool) (*claim, *functions.TriggerPlaybookOutput, error) {
 	for range maxRaces {
 		seen, err := c.read(ctx, key)
 		if err != nil {
 			return nil, nil, err
 		}
-		if seen.success != nil && !resend {
-			return nil, seen.success, nil
+		if !resend {
+			newest, err := c.message(ctx, seen)
+			if err != nil {
+				return nil, nil, err
+			}
+			if newest.result != nil {
+				return nil, newest.result, nil
+			}
 		}
 		now := c.now().UTC()
 		if seen.held(now) {
-			return nil, nil, heldBy(*seen.open)
+			return nil, nil, heldBy(*seen.open())
 		}
-		if seen.attempts == maxAttempts {
+		if seen.newest == maxAttempts {
 			return nil, nil, functions.Errorf(functions.FailedPrecondition, "the day was tried %d times", maxAttempts).
 				WithHint("look into the log for why it never succeeds")
 		}
 		mine := &claim{
-			claims: c, key: key, attempt: seen.attempts + 1,
-			doc: claimed{RunID: runID, WebhookID: webhookID, ClaimedAt: now, ExpiresAt: now.Add(c.hold)},
+			claims: c, key: key, attempt: seen.newest + 1,
+			doc: claimed{RunID: runID, ClaimedAt: now, ExpiresAt: now.Add(c.hold)},
 		}
 		document, err := json.Marshal(mine.doc)
 		if err != nil {
@@ -180,8 +198,8 @@ func (c *claim) stillOurs(ctx context.Context) (bool, error) {
 }
 
 // end ends the attempt with the run's outcome.
-func (c *claim) end(ctx context.Context, outcome functions.TriggerPlaybookOutput) error {
-	document, err := json.MarshalIndent(outcome, "", "  ")
+func (c *claim) end(ctx context.Context, webhookID string, outcome functions.TriggerPlaybookOutput) error {
+	document, err := json.MarshalIndent(ended{WebhookID: webhookID, Outcome: outcome}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("end the claim of %s: %w", c.key, err)
 	}

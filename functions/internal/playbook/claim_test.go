@@ -27,7 +27,7 @@ func newClaims(t *testing.T) (*claims, *time.Time) {
 // take takes the day or fails the test.
 func take(ctx context.Context, t *testing.T, c *claims, runID string, resend bool) *claim {
 	t.Helper()
-	mine, done, err := c.take(ctx, testID, runID, testID, resend)
+	mine, done, err := c.take(ctx, testID, runID, resend)
 	if err != nil || done != nil {
 		t.Fatalf("run %s: done %v, error %v; want the claim", runID, done, err)
 	}
@@ -47,11 +47,11 @@ func TestADayThatSucceededAnswersWithItsResult(t *testing.T) {
 	t.Parallel()
 	c, now := newClaims(t)
 	want := outcome("R1", functions.RunSuccess)
-	if err := take(t.Context(), t, c, "R1", false).end(t.Context(), want); err != nil {
+	if err := take(t.Context(), t, c, "R1", false).end(t.Context(), testID, want); err != nil {
 		t.Fatal(err)
 	}
 	*now = now.Add(24 * time.Hour)
-	mine, done, err := c.take(t.Context(), testID, "R2", testID, false)
+	mine, done, err := c.take(t.Context(), testID, "R2", false)
 	if err != nil || mine != nil || done == nil {
 		t.Fatalf("got claim %v, done %v, error %v; want the first result", mine, done, err)
 	}
@@ -69,7 +69,7 @@ func TestADayThatFailedIsTakenAgain(t *testing.T) {
 		if mine.attempt != attempt+1 {
 			t.Errorf("got attempt %d, want %d", mine.attempt, attempt+1)
 		}
-		if err := mine.end(t.Context(), outcome(runID, status)); err != nil {
+		if err := mine.end(t.Context(), testID, outcome(runID, status)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -81,7 +81,7 @@ func TestADayInWorkIsRefusedAndNamesTheRun(t *testing.T) {
 		c, now := newClaims(t)
 		take(t.Context(), t, c, "R1", false)
 		*now = now.Add(c.hold - time.Second)
-		_, _, err := c.take(t.Context(), testID, "R2", testID, resend)
+		_, _, err := c.take(t.Context(), testID, "R2", resend)
 		if functions.CodeOf(err) != functions.FailedPrecondition || functions.ProblemOf(err, "R2").RunID != "R1" {
 			t.Errorf("resend %t: got %v, want failed_precondition naming R1", resend, err)
 		}
@@ -104,10 +104,10 @@ func TestAnAbandonedDayIsTakenOver(t *testing.T) {
 		t.Errorf("the second run does not hold the day: %t, %v", ours, err)
 	}
 	// The first one comes back late with a result: it counts, though the second run is at work.
-	if err := first.end(t.Context(), outcome("R1", functions.RunSuccess)); err != nil {
+	if err := first.end(t.Context(), testID, outcome("R1", functions.RunSuccess)); err != nil {
 		t.Fatal(err)
 	}
-	_, done, err := c.take(t.Context(), testID, "R3", testID, false)
+	_, done, err := c.take(t.Context(), testID, "R3", false)
 	if err != nil || done == nil || done.RunID != "R1" {
 		t.Errorf("got %v, %v; want the first run's result", done, err)
 	}
@@ -128,13 +128,13 @@ func TestTheClockOfAnotherMachineDoesNotReviveATakenClaim(t *testing.T) {
 func TestAFailedResendDoesNotUndoASuccess(t *testing.T) {
 	t.Parallel()
 	c, _ := newClaims(t)
-	if err := take(t.Context(), t, c, "R1", false).end(t.Context(), outcome("R1", functions.RunSuccess)); err != nil {
+	if err := take(t.Context(), t, c, "R1", false).end(t.Context(), testID, outcome("R1", functions.RunSuccess)); err != nil {
 		t.Fatal(err)
 	}
-	if err := take(t.Context(), t, c, "R2", true).end(t.Context(), outcome("R2", functions.RunFailed)); err != nil {
+	if err := take(t.Context(), t, c, "R2", true).end(t.Context(), testID, outcome("R2", functions.RunFailed)); err != nil {
 		t.Fatal(err)
 	}
-	_, done, err := c.take(t.Context(), testID, "R3", testID, false)
+	_, done, err := c.take(t.Context(), testID, "R3", false)
 	if err != nil || done == nil || done.RunID != "R1" {
 		t.Errorf("got %v, %v; want the first run's result", done, err)
 	}
@@ -152,7 +152,7 @@ func TestOneOfManyTakesTheDay(t *testing.T) {
 		for i := range 24 {
 			wg.Go(func() {
 				runID := fmt.Sprintf("R%d-%d", round, i)
-				mine, done, err := c.take(t.Context(), testID, runID, testID, false)
+				mine, done, err := c.take(t.Context(), testID, runID, false)
 				mu.Lock()
 				defer mu.Unlock()
 				switch {

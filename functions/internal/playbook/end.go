@@ -7,10 +7,15 @@ import (
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/runlog"
 )
 
-// endDeadline bounds what the end of a run does besides the log row, which has a deadline of its own.
-const endDeadline = 5 * time.Second
+// The deadlines of what the end of a run does besides the log's rows, which have their own.
+const (
+	claimDeadline         = 5 * time.Second
+	stoppingClaimDeadline = 500 * time.Millisecond // once the program was told to end
+	stoppingMarkDeadline  = 250 * time.Millisecond
+)
 
 // writeBegin writes the begin row, once.
 func (w *run) writeBegin(ctx context.Context) {
@@ -28,7 +33,9 @@ func (w *run) writeBegin(ctx context.Context) {
 // in between is taken over and asks the receiver again, and never stands as done without a row.
 func (w *run) end(ctx context.Context, err error) (functions.TriggerPlaybookOutput, error) {
 	failure := w.failure(err)
-	w.enter(ctx, stageEnd, "Writing down how it ended")
+	marking, cancel := functions.Outlive(ctx, runlog.ArchiveDeadline, stoppingMarkDeadline)
+	w.enter(marking, stageEnd, "Writing down how it ended")
+	cancel()
 	w.writeBegin(ctx)
 	w.out.Status = functions.RunSuccess
 	switch {
@@ -38,7 +45,7 @@ func (w *run) end(ctx context.Context, err error) (functions.TriggerPlaybookOutp
 		if !w.out.WebhookCalled && w.row.NotificationReason != reasonGuardrail {
 			w.row.NotificationReason = reasonFailed
 		}
-		w.row.ErrorMessage = message(failure)
+		w.row.ErrorMessage = logText(failure)
 	case w.skipped:
 		w.out.Status = functions.RunSkipped
 	}
@@ -61,9 +68,9 @@ func (w *run) end(ctx context.Context, err error) (functions.TriggerPlaybookOutp
 
 // endClaim ends the claim. A claim that is not ended runs out by itself: the next run then asks the receiver again.
 func (w *run) endClaim(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, endDeadline)
+	ctx, cancel := functions.Outlive(ctx, claimDeadline, stoppingClaimDeadline)
 	defer cancel()
-	if err := w.claim.end(ctx, w.out); err != nil {
+	if err := w.claim.end(ctx, w.webhookID, w.out); err != nil {
 		w.Logger.WarnContext(ctx, "the claim of a run was not ended; it runs out by itself",
 			"run_id", w.out.RunID, "expires_at", w.claim.doc.ExpiresAt.Format(time.RFC3339), "error", err.Error())
 	}
@@ -77,8 +84,12 @@ func (w *run) failure(err error) *functions.Error {
 	}
 	coded, known := errors.AsType[*functions.Error](err)
 	switch code := functions.CodeOf(err); {
-	case known && (code == functions.FailedPrecondition || code == functions.NotFound || code == functions.InvalidArgument ||
-		code == functions.Unavailable || code == functions.ResourceExhausted || code == functions.PermissionDenied):
+	case known && code == functions.InvalidArgument:
+		// The caller's input was checked before the run: what a stage refuses is ours, and its text may be of a customer.
+		return functions.Errorf(functions.FailedPrecondition, "stage %s met something that it cannot take", w.row.Stage).
+			WithHint("the cause is in the log under this run_id").WithCause(err)
+	case known && (code == functions.FailedPrecondition || code == functions.NotFound || code == functions.Unavailable ||
+		code == functions.ResourceExhausted || code == functions.PermissionDenied):
 		failure := *coded
 		if err.Error() != coded.Error() { // what was being done stays in the log's text
 			return failure.WithCause(err)
@@ -95,8 +106,8 @@ func (w *run) failure(err error) *functions.Error {
 	}
 }
 
-// message is what the log keeps of a failure: our code, words and hint, never the cause, which may hold a remote text.
-func message(failure *functions.Error) string {
+// logText is what the log keeps of a failure: our code, words and hint, never the cause, which may hold a remote text.
+func logText(failure *functions.Error) string {
 	text := string(failure.Code)
 	if failure.Detail != "" {
 		text += ": " + failure.Detail
@@ -121,7 +132,7 @@ func (w *run) fill() {
 	if w.assessment != nil {
 		row.InputFingerprint = w.assessment.Fingerprint
 	}
-	if w.built.RulesVersion != "" {
+	if w.built.RulesVersion != "" || w.stored != nil {
 		row.P1Count, row.P2Count, row.P3Count = &out.P1Count, &out.P2Count, &out.P3Count
 	}
 	if len(out.Artifacts.Exports) > 0 {

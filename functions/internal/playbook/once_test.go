@@ -3,7 +3,9 @@ package playbook_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -110,15 +112,25 @@ func TestASecondRunSendsTheStoredMessage(t *testing.T) {
 	t.Parallel()
 	hook := newHook(t, says(500, ""), says(500, ""), says(500, ""), says(200, `{"receipt":"duplicate","run_id":"01KRUN0001","ticket_id":"RET-1"}`))
 	h := newHouse(t, functions.PhaseProduction, hook.address())
-	if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{}); functions.CodeOf(err) != functions.Unavailable {
+	first, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
+	if functions.CodeOf(err) != functions.Unavailable {
 		t.Fatalf("got %v, want unavailable", err)
 	}
-	before := h.kept(t, "briefs/")
+	brief := h.document(t, "briefs/2026-01-12.json")
 	h.clock.advance(3600e9)
-	// The second run sees other customers: what it would write is another message.
-	h.exec(`UPDATE base_customers SET total_revenue = 5000`)
+	// What it would build is the same, and is not built: the message stands for the queue and the files as they were.
+	h.exec(`DELETE FROM customer_priority`)
+	for _, name := range files(t, h.exports) {
+		if err := os.Remove(h.exports + "/" + name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	planned, err := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true})
+	if err != nil || !strings.Contains(planned.Reason, "would send the message that run 01KRUN0001 stored once more") {
+		t.Errorf("the plan says %q, %v", planned.Reason, err)
+	}
 	out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
-	if err != nil || out.RunID != "01KRUN0002" || out.DeliveryState != functions.DeliveryConfirmed || out.Artifacts.JiraTicket != "RET-1" {
+	if err != nil || out.RunID != "01KRUN0003" || out.DeliveryState != functions.DeliveryConfirmed || out.Artifacts.JiraTicket != "RET-1" {
 		t.Fatalf("got %+v, %v", out, err)
 	}
 	if !strings.Contains(out.Reason, "the message that run 01KRUN0001 stored") {
@@ -130,15 +142,64 @@ func TestASecondRunSendsTheStoredMessage(t *testing.T) {
 			t.Errorf("request %d is another message: %s %s", i+1, got.header.Get("webhook-id"), got.body)
 		}
 	}
-	stored, err := h.Archive.Get(t.Context(), "payloads/rop_2026-01-12_WARNING_production.json")
-	if err != nil || string(stored) != requests[0].body {
-		t.Errorf("stored is %s, %v; sent was %s", stored, err, requests[0].body)
+	if stored := string(h.document(t, "payloads/rop_2026-01-12_WARNING_production.json")); stored != requests[0].body {
+		t.Errorf("stored is %s; sent was %s", stored, requests[0].body)
 	}
-	if diff := cmp.Diff(before, h.kept(t, "briefs/")); diff != "" {
-		t.Errorf("briefs (-before +after):\n%s", diff)
+	if diff := cmp.Diff(string(brief), string(h.document(t, "briefs/2026-01-12.json"))); diff != "" {
+		t.Errorf("brief (-before +after):\n%s", diff)
 	}
-	if got := h.rows(t)[0].NotificationReason; got != "repeated" {
-		t.Errorf("notification_reason %q, want repeated", got)
+	if _, err := h.warehouse.QueueSummary(t.Context(), day); functions.CodeOf(err) != functions.NotFound || len(files(t, h.exports)) != 0 {
+		t.Errorf("queue %v, files %v; want nothing built under a message that was sent before", err, files(t, h.exports))
+	}
+	row := h.rows(t)[0]
+	if row.NotificationReason != "repeated" || *row.P2Count != 20 || *row.TotalExported != 30 || row.ExportState != "csv" {
+		t.Errorf("the row does not tell of the message: %+v", row)
+	}
+	if diff := cmp.Diff(first.Artifacts.Exports, out.Artifacts.Exports); diff != "" || row.ExportP1Link != first.Artifacts.Exports[0].Link {
+		t.Errorf("exports (-first +second):\n%s", diff)
+	}
+}
+
+func TestAStoredMessageIsNotSentAgainWhenItIsNoLongerSo(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*house){
+		"a customer has bought": func(h *house) { h.exec(`UPDATE base_customers SET total_revenue = 5000`) },
+		"the rules have changed": func(h *house) {
+			h.Book = shipped(h.t, functions.PhaseProduction, "high_value: 2000 ", "high_value: 1200 ")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hook := newHook(t, says(500, ""), says(500, ""), says(500, ""), says(200, receipt))
+			h := newHouse(t, functions.PhaseProduction, hook.address())
+			_, _ = h.Run(t.Context(), functions.TriggerPlaybookInput{})
+			before := files(t, h.exports)
+			h.clock.advance(3600e9)
+			change(h)
+			planned, err := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true})
+			if err != nil || !strings.Contains(planned.Reason, "would be refused: the data or the rules have changed") {
+				t.Errorf("the plan says %q, %v", planned.Reason, err)
+			}
+			_, err = h.Run(t.Context(), functions.TriggerPlaybookInput{})
+			problem := functions.ProblemOf(err, "")
+			if problem.Code != functions.FailedPrecondition || !strings.Contains(problem.Hint, "use resend") || len(hook.requests()) != 3 {
+				t.Errorf("got %+v and %d requests; want failed_precondition and nothing sent", problem, len(hook.requests()))
+			}
+			if diff := cmp.Diff(before, files(t, h.exports)); diff != "" {
+				t.Errorf("exports (-before +after):\n%s", diff)
+			}
+			out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{Resend: true})
+			if err != nil || out.DeliveryState != functions.DeliveryConfirmed {
+				t.Fatalf("got %+v, %v; want the new state sent", out, err)
+			}
+			sent := hook.requests()[3]
+			if sent.header.Get("webhook-id") != "rop_2026-01-12_WARNING_production_"+strings.ToLower(out.RunID) || sent.body == hook.requests()[0].body {
+				t.Errorf("sent was %s %s", sent.header.Get("webhook-id"), sent.body)
+			}
+			if row := h.rows(t)[0]; row.NotificationReason != "forced" || row.IdempotencyKey != sent.header.Get("webhook-id") {
+				t.Errorf("notification_reason %q, key %s", row.NotificationReason, row.IdempotencyKey)
+			}
+		})
 	}
 }
 
@@ -219,38 +280,6 @@ func TestAnAbandonedRunIsTakenOver(t *testing.T) {
 	}
 }
 
-func TestResend(t *testing.T) {
-	t.Parallel()
-	h, receiver := newReceiverHouse(t)
-	first, err := h.Run(t.Context(), functions.TriggerPlaybookInput{Resend: true}) // never sent: an ordinary run
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := h.Run(t.Context(), functions.TriggerPlaybookInput{Resend: true})
-	if err != nil || second.AlreadyDone || second.RunID == first.RunID {
-		t.Fatalf("got %+v, %v; want a new run", second, err)
-	}
-	var ids []string
-	for _, entry := range receiver.Ledger() {
-		ids = append(ids, entry.ID)
-	}
-	want := []string{"rop_2026-01-12_WARNING_production", "rop_2026-01-12_WARNING_production_01krun0002"}
-	if diff := cmp.Diff(want, ids); diff != "" {
-		t.Errorf("webhook ids (-want +got):\n%s", diff)
-	}
-	rows := h.rows(t)
-	if rows[0].RunID != second.RunID && len(rows) == 2 {
-		rows[0], rows[1] = rows[1], rows[0]
-	}
-	if len(rows) != 2 || rows[0].NotificationReason != "forced" || rows[1].NotificationReason != "first" || rows[0].IdempotencyKey != want[1] {
-		t.Errorf("the log has %+v", rows)
-	}
-	again, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
-	if err != nil || !again.AlreadyDone || again.RunID != second.RunID {
-		t.Errorf("got %+v, %v; want the newest result", again, err)
-	}
-}
-
 func TestAWarningThatBecomesCriticalIsEscalated(t *testing.T) {
 	t.Parallel()
 	h, receiver := newReceiverHouse(t)
@@ -265,6 +294,35 @@ func TestAWarningThatBecomesCriticalIsEscalated(t *testing.T) {
 	}
 	if got := h.rows(t)[0].NotificationReason; got != "escalated" || len(receiver.Ledger()) != 2 {
 		t.Errorf("notification_reason %q, receiver %+v", got, receiver.Ledger())
+	}
+}
+
+func TestACriticalInhibitsALaterWarning(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   string
+	}{
+		{"a CRITICAL that was sent", says(200, receipt), "inhibited"},
+		{"a CRITICAL that is not confirmed", says(200, "Accepted"), "first"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			hook := newHook(t, test.answer)
+			h := newHouse(t, functions.PhaseProduction, hook.address())
+			h.exec(`UPDATE alert_logic SET severity = 'CRITICAL' WHERE alert_date = '2026-01-12'`)
+			_, _ = h.Run(t.Context(), functions.TriggerPlaybookInput{})
+			h.exec(`UPDATE alert_logic SET severity = 'WARNING' WHERE alert_date = '2026-01-12'`) // a corrected table
+			h.clock.advance(60e9)
+			out, _ := h.Run(t.Context(), functions.TriggerPlaybookInput{})
+			if got := h.rows(t)[0]; got.NotificationReason != test.want || (out.Status == functions.RunSkipped) != (test.want == "inhibited") {
+				t.Errorf("notification_reason %q, %s (%s); want %q", got.NotificationReason, out.Status, out.Reason, test.want)
+			}
+			if test.want == "inhibited" && (len(hook.requests()) != 1 || len(h.kept(t, "claims/rop_2026-01-12_WARNING")) != 0) {
+				t.Errorf("%d requests, claims %v; want nothing sent or claimed", len(hook.requests()), h.kept(t, "claims/"))
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package playbook_test
 import (
 	"context"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/destination"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
+	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 // outcome is what a run's end looks like from all sides: to the caller, in the log, at the receiver and in the archive.
@@ -150,9 +153,9 @@ func TestOutcomes(t *testing.T) {
 			outcome{failed, none, precondition, "queue", "failed", 0, 2, false, ""},
 		},
 		{
-			"nowhere to put the exports stops the run", production, says(200, receipt),
+			"nowhere to put the exports is a fault before the claim", production, says(200, receipt),
 			func(h *house) { h.Exporter.CSV = nil },
-			outcome{failed, none, precondition, "export", "failed", 0, 2, false, ""},
+			outcome{failed, none, precondition, "decide", "failed", 0, 0, false, ""},
 		},
 		{
 			"an archive that fails stops the run, and says nothing of itself", production, says(200, receipt),
@@ -162,7 +165,7 @@ func TestOutcomes(t *testing.T) {
 		{
 			"a run that takes too long stops", production, says(200, receipt),
 			func(h *house) { h.Longest = time.Nanosecond },
-			outcome{failed, none, functions.Unavailable, "queue", "failed", 0, 2, false, ""},
+			outcome{failed, none, functions.Unavailable, "decide", "failed", 0, 0, false, ""},
 		},
 		{
 			"a run that outlasts its claim does not send", production, says(200, receipt),
@@ -176,15 +179,9 @@ func TestOutcomes(t *testing.T) {
 			outcome{failed, none, precondition, "send", "failed", 0, 2, false, ""},
 		},
 		{
-			"a queue that is replaced in the middle is not sent", production, says(200, receipt),
-			func(h *house) {
-				open := h.Exporter.CSV
-				h.Exporter.CSV = func(ctx context.Context) (destination.Destination, error) {
-					h.exec(`DELETE FROM customer_priority WHERE priority_tier = 'P2' AND priority_score < 100`)
-					return open(ctx)
-				}
-			},
-			outcome{failed, none, precondition, "export", "failed", 0, 2, false, ""},
+			"what the stored queue refuses is no fault of the caller's input", production, says(200, receipt),
+			func(h *house) { h.Builder.Queues = refusingQueues{h.Builder.Queues} },
+			outcome{failed, none, precondition, "queue", "failed", 0, 2, false, ""},
 		},
 		{
 			"a program that breaks down is an internal fault", production, says(200, receipt),
@@ -227,8 +224,9 @@ func TestOutcomes(t *testing.T) {
 				return
 			}
 			problem := functions.ProblemOf(err, "")
-			if strings.Contains(problem.Detail+row.ErrorMessage, errKilled.Error()) {
-				t.Errorf("the cause leaves the house: %s, %s", problem.Detail, row.ErrorMessage)
+			told := problem.Detail + problem.Hint + row.ErrorMessage + out.Reason
+			if strings.Contains(told, errKilled.Error()) || strings.Contains(told, "customer-0") {
+				t.Errorf("the cause leaves the house: %s", told)
 			}
 			if problem.RunID != out.RunID {
 				t.Errorf("the error names run %q, want %q", problem.RunID, out.RunID)
@@ -240,6 +238,42 @@ func TestOutcomes(t *testing.T) {
 				t.Errorf("the error carries another output (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// refusingQueues are tables that do not take what they are given, and name a customer in saying so.
+type refusingQueues struct{ priority.Queues }
+
+func (refusingQueues) ReplaceQueue(context.Context, functions.Date, []retention.QueueRow, functions.Date) (int64, error) {
+	return 0, functions.Errorf(functions.InvalidArgument, "the score of customer-007 is not a number")
+}
+
+func TestWhatWasJudgedLeavesWhateverBecomesOfTheTable(t *testing.T) {
+	t.Parallel()
+	hook := newHook(t, says(200, receipt))
+	h := newHouse(t, functions.PhaseProduction, hook.address())
+	open := h.Exporter.CSV
+	h.Exporter.CSV = func(ctx context.Context) (destination.Destination, error) {
+		h.exec(`UPDATE customer_priority SET customer_id = 'somebody else ' || customer_id`) // as many rows of the same rules
+		return open(ctx)
+	}
+	out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
+	if err != nil || out.DeliveryState != functions.DeliveryConfirmed {
+		t.Fatalf("got %+v, %v", out, err)
+	}
+	rows := 0
+	for _, name := range files(t, h.exports) {
+		content, err := os.ReadFile(h.exports + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(content), "somebody else") {
+			t.Errorf("%s holds what was never judged", name)
+		}
+		rows += strings.Count(string(content), "customer-0")
+	}
+	if rows != 30 {
+		t.Errorf("%d customers left, want the 10 of P1 and the 20 of P2", rows)
 	}
 }
 

@@ -1,7 +1,6 @@
 package playbook
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,7 +34,7 @@ func (w *run) plan(ctx context.Context) (functions.TriggerPlaybookOutput, error)
 	for _, total := range w.assessment.Tiers {
 		plan.Tiers = append(plan.Tiers, functions.PlannedTier{TierTotal: total, Exported: slices.Contains(w.play.Export, total.Tier)})
 	}
-	switch target := cmp.Or(w.Target, functions.TargetCSV); target {
+	switch target := w.target(); target {
 	case functions.TargetBoth:
 		plan.Destinations = []string{string(functions.TargetCSV), string(functions.TargetGSheet)}
 	default:
@@ -53,8 +52,7 @@ func (w *run) plan(ctx context.Context) (functions.TriggerPlaybookOutput, error)
 // preview judges the customers and asks the guardrails.
 func (w *run) preview(ctx context.Context) error {
 	w.enter(ctx, stageQueue, "Judging the customers; nothing is written")
-	var err error
-	if w.assessment, err = priority.Assess(ctx, w.Customers, w.Book, w.out.Date); err != nil {
+	if err := w.assess(ctx); err != nil {
 		return err
 	}
 	lastSent, err := w.Log.LastSent(ctx)
@@ -66,28 +64,42 @@ func (w *run) preview(ctx context.Context) error {
 	return err
 }
 
-// forecast says in one sentence how a run would end, as far as that can be known.
+// forecast says in one sentence how a run would end, as far as that can be known. It looks at things in the order of a
+// run.
 func (w *run) forecast(ctx context.Context) (string, error) {
+	if w.in.ExpectDigest != "" && w.in.ExpectDigest != w.out.Plan.Digest {
+		return "a run would be refused: this is not the plan that was expected", nil
+	}
+	if err := w.ready(ctx); err != nil {
+		return "a run would be refused: " + detail(err), nil
+	}
 	day, err := w.claims().read(ctx, w.key)
 	if err != nil {
 		return "", err
 	}
+	if w.earlier, err = w.claims().message(ctx, day); err != nil {
+		return "", err
+	}
+	switch {
+	case w.earlier.result != nil && !w.in.Resend:
+		return "a run would send nothing and answer with the result of run " + w.earlier.result.RunID + ", which sent this day", nil
+	case day.held(w.Now()):
+		return "a run would be refused: run " + day.open().RunID + " works on this day", nil
+	case w.rollout.Sends && w.earlier.id != "" && w.earlier.result == nil:
+		found, err := w.again(ctx, w.earlier)
+		if functions.CodeOf(err) == functions.FailedPrecondition {
+			return "a run would be refused: " + detail(err), nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if found != nil {
+			return "a run would send the message that run " + found.from + " stored once more, under the same id", nil
+		}
+	}
 	passed, stopped := priority.Pass(w.out.Guardrails, w.in.Override)
 	w.out.Guardrails = passed
-	unready := error(nil)
-	if w.rollout.Sends {
-		unready = w.Config.Check()
-	}
-	expected := w.in.ExpectDigest == "" || w.in.ExpectDigest == w.out.Plan.Digest
 	switch {
-	case unready != nil:
-		return "a run would be refused: " + detail(unready), nil
-	case day.success != nil && !w.in.Resend:
-		return "a run would send nothing and answer with the result of run " + day.success.RunID + ", which sent this day", nil
-	case day.held(w.Now()):
-		return "a run would be refused: run " + day.open.RunID + " works on this day", nil
-	case !expected:
-		return "a run would be refused: this is not the plan that was expected", nil
 	case stopped != nil:
 		return "a run would be stopped: " + detail(stopped), nil
 	case !w.rollout.Sends:
@@ -105,30 +117,35 @@ func detail(err error) string {
 	return err.Error()
 }
 
-// digest stands for exactly this audience, these rules and this configuration. The time is no part of it, and of the
-// webhook only a hash is.
+// digest stands for exactly this audience, these rules, this configuration and this call. The time is no part of it, and
+// of what is nobody's business (addresses and keys) only a hash is.
 func (w *run) digest() string {
-	hook := sha256.Sum256([]byte(w.Config.URL))
 	planned := struct {
 		Form         string
 		Date         functions.Date
-		Severity     functions.Severity
+		Decision     functions.GetAlertDecisionOutput // its figures are in the brief
 		Skipped      bool
 		RulesVersion string
 		Fingerprint  string
 		Rows         [][]string // of the tiers that are exported
 		Playbook     rulebook.Playbook
 		Rollout      rulebook.Rollout
+		Guardrails   rulebook.Guardrails
 		Brief        rulebook.BriefSettings
+		Templates    string
 		Receipt      bool
 		Target       functions.Target
+		Place        string
 		Settings     any
-		Hook         string
+		Hook, APIKey string
+		Resend       bool
+		Override     *functions.Override
 	}{
-		Form: "retentionops plan 1", Date: w.out.Date, Severity: w.out.Severity, Skipped: w.skipped,
-		RulesVersion: w.out.RulesVersion, Playbook: w.play, Rollout: w.rollout, Brief: w.Book.Brief(),
-		Receipt: w.Book.ReceiptRequired(), Target: cmp.Or(w.Target, functions.TargetCSV), Settings: w.Exporter.Settings,
-		Hook: hex.EncodeToString(hook[:]),
+		Form: "retentionops plan 2", Date: w.out.Date, Decision: w.decision, Skipped: w.skipped,
+		RulesVersion: w.out.RulesVersion, Playbook: w.play, Rollout: w.rollout, Guardrails: w.Book.Guardrails(),
+		Brief: w.Book.Brief(), Templates: w.Templates.Version(), Receipt: w.Book.ReceiptRequired(),
+		Target: w.target(), Place: w.Exporter.Place(w.target()), Settings: w.Exporter.Settings,
+		Hook: hashed(w.Config.URL), APIKey: hashed(w.Config.APIKey), Resend: w.in.Resend, Override: w.in.Override,
 	}
 	if w.assessment != nil {
 		planned.Fingerprint = w.assessment.Fingerprint
@@ -144,4 +161,9 @@ func (w *run) digest() string {
 	sum := sha256.New()
 	_ = json.NewEncoder(sum).Encode(planned) // plain values, and a hash never fails to take bytes
 	return hex.EncodeToString(sum.Sum(nil))
+}
+
+func hashed(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }

@@ -4,16 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	brieftemplates "github.com/retentionops/retentionops/brief_templates"
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/audience"
+	"github.com/retentionops/retentionops/functions/internal/brief"
 	"github.com/retentionops/retentionops/functions/internal/destination"
 	"github.com/retentionops/retentionops/functions/internal/destination/filedestination"
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
@@ -58,28 +63,44 @@ func TestADryRunWritesNothing(t *testing.T) {
 
 func TestARunTakesOnlyThePlanThatWasExpected(t *testing.T) {
 	t.Parallel()
+	override := &functions.Override{By: "Ada", Why: "a sale"}
 	tests := []struct {
 		name   string
 		change func(*house)
+		in     functions.TriggerPlaybookInput // of the real call
 		fits   bool
 	}{
-		{"nothing has changed", func(*house) {}, true},
-		{"an hour has passed", func(h *house) { h.clock.advance(time.Hour) }, true},
-		{"a customer has bought", func(h *house) {
+		{name: "nothing has changed", fits: true},
+		{name: "an hour has passed", change: func(h *house) { h.clock.advance(time.Hour) }, fits: true},
+		{name: "a customer has bought", change: func(h *house) {
 			h.exec(`UPDATE base_customers SET total_revenue = total_revenue + 0.01 WHERE customer_id = 'customer-003'`)
-		}, false},
-		{"a customer has gone", func(h *house) {
+		}},
+		{name: "a customer has gone", change: func(h *house) {
 			h.exec(`DELETE FROM base_customers WHERE customer_id = 'customer-003'`)
-		}, false},
-		{"the alert has changed", func(h *house) {
+		}},
+		{name: "the alert has changed", change: func(h *house) {
 			h.exec(`UPDATE alert_logic SET severity = 'CRITICAL' WHERE alert_date = '2026-01-12'`)
-		}, false},
-		{"the ticket has changed", func(h *house) {
+		}},
+		{name: "a figure of the alert has changed", change: func(h *house) {
+			h.exec(`UPDATE alert_logic SET current_value = 25.3 WHERE alert_date = '2026-01-12'`)
+		}},
+		{name: "there is no alert any more", change: func(h *house) { h.exec(`UPDATE alert_logic SET alert_flag = false`) }},
+		{name: "the ticket has changed", change: func(h *house) {
 			h.Book = shipped(h.t, functions.PhaseProduction, "24 hours", "48 hours")
-		}, false},
-		{"the phase has changed", func(h *house) { h.Book = shipped(h.t, functions.PhasePilot) }, false},
-		{"the webhook has changed", func(h *house) { h.Config.URL += "x" }, false},
-		{"the destination has changed", func(h *house) { h.Target = functions.TargetBoth }, false},
+		}},
+		{name: "a guardrail has changed", change: func(h *house) {
+			h.Book = shipped(h.t, functions.PhaseProduction, "min_tier_size: 20", "min_tier_size: 21")
+		}},
+		{name: "the phase has changed", change: func(h *house) { h.Book = shipped(h.t, functions.PhasePilot) }},
+		{name: "a template has changed", change: func(h *house) { h.Templates = reworded(h.t) }},
+		{name: "the webhook has changed", change: func(h *house) { h.Config.URL += "x" }},
+		{name: "the webhook's key has changed", change: func(h *house) { h.Config.APIKey += "x" }},
+		{name: "the webhook's key has gone", change: func(h *house) { h.Config.APIKey = "" }},
+		{name: "the kind of destination has changed", change: func(h *house) { h.Target = functions.TargetBoth }},
+		{name: "the destination has moved", change: func(h *house) { h.Exporter.CSVAt = "file:///elsewhere" }},
+		{name: "the files look otherwise", change: func(h *house) { h.Exporter.Settings.Delimiter = audience.Tab }},
+		{name: "the call resends", in: functions.TriggerPlaybookInput{Resend: true}},
+		{name: "the call passes guardrails", in: functions.TriggerPlaybookInput{Override: override}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -90,20 +111,103 @@ func TestARunTakesOnlyThePlanThatWasExpected(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			test.change(h)
-			out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{ExpectDigest: planned.Plan.Digest})
+			if test.change != nil {
+				test.change(h)
+			}
+			test.in.ExpectDigest = planned.Plan.Digest
+			out, err := h.Run(t.Context(), test.in)
 			if test.fits {
 				if err != nil || out.DeliveryState != functions.DeliveryConfirmed {
 					t.Errorf("got %+v, %v; want a confirmed run", out, err)
 				}
 				return
 			}
-			if functions.CodeOf(err) != functions.FailedPrecondition || len(hook.requests()) != 0 || len(h.kept(t, "queues/")) != 0 {
-				t.Errorf("got %v, %d requests, queue %v; want failed_precondition and nothing made",
-					err, len(hook.requests()), h.kept(t, "queues/"))
+			if left := h.made(t); functions.CodeOf(err) != functions.FailedPrecondition || len(hook.requests()) != 0 || len(left) != 0 {
+				t.Errorf("got %v, %d requests, %v; want failed_precondition and nothing claimed or made", err, len(hook.requests()), left)
+			}
+			if rows := h.rows(t); len(rows) != 1 || rows[0].Status != functions.RunFailed || rows[0].Stage != "decide" || rows[0].NotificationReason != "failed" {
+				t.Errorf("the log has %+v, want a run that failed", rows)
 			}
 		})
 	}
+}
+
+// made names what runs left behind besides the log and its papers.
+func (h *house) made(t *testing.T) []string {
+	t.Helper()
+	left := files(t, h.exports)
+	for _, folder := range []string{"claims/", "queues/", "briefs/", "payloads/"} {
+		left = append(left, h.kept(t, folder)...)
+	}
+	return left
+}
+
+// reworded are the shipped templates with another subject.
+func reworded(t *testing.T) *brief.Templates {
+	t.Helper()
+	changed := fstest.MapFS{}
+	names, err := fs.Glob(brieftemplates.FS, "*.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		content, err := fs.ReadFile(brieftemplates.FS, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(name, "subject") {
+			content = append([]byte("New: "), content...)
+		}
+		changed[name] = &fstest.MapFile{Data: content}
+	}
+	templates, err := brief.Load(changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return templates
+}
+
+// A mismatch is one also where a run would do nothing: what was looked at is no longer so.
+func TestAnotherPlanIsRefusedOnEveryDay(t *testing.T) {
+	t.Parallel()
+	t.Run("a day that was sent", func(t *testing.T) {
+		t.Parallel()
+		hook := newHook(t, says(200, receipt))
+		h := newHouse(t, functions.PhaseProduction, hook.address())
+		planned, err := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		expecting := functions.TriggerPlaybookInput{ExpectDigest: planned.Plan.Digest}
+		for _, done := range []bool{false, true} {
+			if out, err := h.Run(t.Context(), expecting); err != nil || out.AlreadyDone != done {
+				t.Fatalf("got %+v, %v; want already_done %t", out, err, done)
+			}
+		}
+		before := h.made(t)
+		h.exec(`UPDATE base_customers SET total_revenue = 5000`)
+		if out, err := h.Run(t.Context(), expecting); functions.CodeOf(err) != functions.FailedPrecondition {
+			t.Errorf("got %+v, %v; want failed_precondition", out, err)
+		}
+		if diff := cmp.Diff(before, h.made(t)); diff != "" {
+			t.Errorf("the archive (-before +after):\n%s", diff)
+		}
+	})
+	t.Run("a day without an alert", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t, functions.PhaseProduction, "http://127.0.0.1:1/hook")
+		h.exec(`UPDATE alert_logic SET alert_flag = false`)
+		planned, err := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{ExpectDigest: planned.Plan.Digest}); err != nil || out.Status != functions.RunSkipped {
+			t.Errorf("got %+v, %v; want a skipped run", out, err)
+		}
+		if out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{ExpectDigest: "another"}); functions.CodeOf(err) != functions.FailedPrecondition {
+			t.Errorf("got %+v, %v; want failed_precondition", out, err)
+		}
+	})
 }
 
 func TestForecasts(t *testing.T) {
@@ -125,6 +229,7 @@ func TestForecasts(t *testing.T) {
 		}, "would be skipped: no alert"},
 		{"the shadow phase", functions.PhaseShadow, functions.TriggerPlaybookInput{}, nil, "send nothing: the phase is shadow"},
 		{"no webhook", functions.PhaseProduction, functions.TriggerPlaybookInput{}, func(h *house) { h.Config.URL = "" }, "would be refused: RETENTIONOPS_WEBHOOK_URL is not set"},
+		{"no directory", functions.PhaseShadow, functions.TriggerPlaybookInput{}, func(h *house) { h.Exporter.CSV = nil }, "would be refused: no directory for CSV files"},
 		{"a guardrail", functions.PhaseProduction, functions.TriggerPlaybookInput{}, crowd, "would be stopped: a guardrail stops this"},
 		{
 			"a guardrail that is passed", functions.PhaseProduction,

@@ -3,6 +3,7 @@ package playbook
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -23,8 +24,9 @@ import (
 
 // The times of a Runner that names no others.
 const (
-	// DefaultLongest is how long a run may take in all; the tool's own deadline is a little longer.
-	DefaultLongest = 280 * time.Second
+	// DefaultLongest is how long a run may take in all, its end included. The tool's own deadline leaves room for what
+	// comes before a run, the opening of the ports, and after it, the answer.
+	DefaultLongest = 270 * time.Second
 	// DefaultHold is how long a claim keeps others out when its run does not end it. It outlasts the longest run with
 	// room for two clocks that differ.
 	DefaultHold = 10 * time.Minute
@@ -32,9 +34,13 @@ const (
 	// an alert of its own.
 	DefaultFresh = 24 * time.Hour
 
-	// endReserve is kept back from the longest run for the log row, the end of the claim and the answer.
-	endReserve = 25 * time.Second
+	// endReserve is kept back from the longest run for its end: the mark that it is reached, a begin row that was not
+	// written before, the end row and the end of the claim, each with a deadline of its own.
+	endReserve = runlog.ArchiveDeadline + runlog.BeginDeadline + runlog.FinishDeadline + claimDeadline
 )
+
+// errStopped is why the stages of a run end when the program is about to end.
+var errStopped = errors.New("the program is about to end")
 
 // Runner runs playbooks. Its parts are set before its first use; it is then safe for several goroutines.
 type Runner struct {
@@ -78,9 +84,11 @@ type run struct {
 
 	key, webhookID string
 	claim          *claim
-	logged         bool // the begin row was handed to the log
-	skipped        bool // ends well, and nothing was sent
-	broke          bool // the program panicked
+	earlier        message // the day's newest message when this run claimed it
+	stored         *stored // that message, when this run sends it again
+	logged         bool    // the begin row was handed to the log
+	skipped        bool    // ends well, and nothing was sent
+	broke          bool    // the program panicked
 }
 
 // Run runs the playbook of a day, or with DryRun says what it would do and writes nothing.
@@ -92,7 +100,8 @@ type run struct {
 // A day in the shadow phase is claimed like any other, so that two runs do not write over each other; but it ends as
 // skipped and never as sent, so it may be run as often as people want to look at it.
 //
-// Once the day is claimed the run goes on to its end, also when the caller goes away.
+// Once the day is claimed the run goes on to its end, also when the caller goes away. Only when the program itself is
+// about to end (functions.StopFrom) it ends in the stage it has reached, and writes that down.
 func (r *Runner) Run(ctx context.Context, in functions.TriggerPlaybookInput) (functions.TriggerPlaybookOutput, error) {
 	if err := in.Check(); err != nil {
 		return functions.TriggerPlaybookOutput{}, err
@@ -131,10 +140,15 @@ func (w *run) work(ctx context.Context) (out functions.TriggerPlaybookOutput, er
 			out, err = w.end(last, err)
 		}
 	}()
-	if err := w.decide(ctx); err != nil || w.skipped {
-		return out, err
+	going, cancel := w.going(last)
+	defer cancel()
+	called, leave := context.WithCancel(going) // until the day is claimed the caller may go away
+	defer leave()
+	defer context.AfterFunc(ctx, leave)()
+	if err := w.decide(called); err != nil || w.skipped {
+		return out, stopped(going, w.row.Stage, err)
 	}
-	earlier, held, err := w.begin(ctx)
+	earlier, held, err := w.begin(called)
 	if earlier != nil || held {
 		answered = true
 		if earlier != nil {
@@ -144,17 +158,37 @@ func (w *run) work(ctx context.Context) (out functions.TriggerPlaybookOutput, er
 		return out, err
 	}
 	if err != nil {
-		return out, err
+		return out, stopped(going, w.row.Stage, err)
 	}
-	ctx, cancel := context.WithTimeout(last, cmp.Or(w.Longest, DefaultLongest)-endReserve)
-	defer cancel()
-	w.writeBegin(ctx)
+	w.writeBegin(going)
 	for _, stage := range []func(context.Context) error{w.queue, w.export, w.brief, w.send} {
-		if err := stage(ctx); err != nil {
-			return out, err
+		if err := stage(going); err != nil {
+			return out, stopped(going, w.row.Stage, err)
 		}
 	}
 	return out, nil
+}
+
+// going is the context of all stages but the end. It keeps the end's time back, and ends with the program.
+func (w *run) going(ctx context.Context) (context.Context, context.CancelFunc) {
+	bounded, cancel := context.WithTimeout(ctx, cmp.Or(w.Longest, DefaultLongest)-endReserve)
+	going, end := context.WithCancelCause(bounded)
+	release := context.AfterFunc(functions.StopFrom(ctx), func() { end(errStopped) })
+	return going, func() { release(); end(nil); cancel() }
+}
+
+// stopped tells that a stage ended because the program is about to end, unless it has an answer of its own.
+func stopped(going context.Context, stage string, err error) error {
+	if !errors.Is(context.Cause(going), errStopped) || err == nil {
+		return err
+	}
+	switch functions.CodeOf(err) {
+	case functions.FailedPrecondition, functions.NotFound:
+		return err
+	default:
+		return functions.Errorf(functions.Unavailable, "the program was stopped in stage %s", stage).
+			WithHint("ask again: " + hintAgain).WithCause(err)
+	}
 }
 
 // The stages of a run, in order, as the log and the archive name them.

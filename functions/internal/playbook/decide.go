@@ -1,0 +1,172 @@
+package playbook
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/priority"
+)
+
+// The words of notification_reason in the log: why people were notified, or why not.
+const (
+	reasonFirst     = "first"
+	reasonEscalated = "escalated" // the day's WARNING was sent before
+	reasonRepeated  = "repeated"  // the same message again, after an attempt that was not confirmed
+	reasonForced    = "forced"    // resend: a new message on purpose
+	reasonNoAlert   = "no_alert"
+	reasonPhase     = "phase" // it does not act on the severity
+	reasonShadow    = "shadow"
+	reasonInhibited = "inhibited" // the day's CRITICAL was sent before: a WARNING after it is no news
+	reasonGuardrail = "guardrail"
+	reasonFailed    = "failed" // a stage before the sending
+)
+
+// decide resolves the day and reads its alert. What calls for no playbook is skipped, with the reason. The plan that is
+// expected and what the run cannot do without are looked at here, before anything is claimed.
+func (w *run) decide(ctx context.Context) error {
+	w.enter(ctx, stageDecide, "Reading the alert of the day")
+	date, err := w.Alert.Resolve(ctx, w.in.Date)
+	if err != nil {
+		return err
+	}
+	w.out.Date, w.row.AlertDate = date, &date
+	if w.decision, err = w.Alert.Decide(ctx, date); err != nil {
+		return err
+	}
+	w.out.Severity = w.decision.Severity
+	if err := w.choose(ctx); err != nil || w.in.DryRun {
+		return err
+	}
+	if err := w.expected(ctx); err != nil || w.skipped {
+		return err
+	}
+	return w.ready(ctx)
+}
+
+// choose finds the playbook of the day, or why there is none.
+func (w *run) choose(ctx context.Context) error {
+	if !w.decision.ActionRequired {
+		w.skip(reasonNoAlert, "no alert: "+w.decision.Reason)
+		return nil
+	}
+	play, has := w.Book.Playbook(w.decision.Severity)
+	if !has || !slices.Contains(w.rollout.ActsOn, w.decision.Severity) {
+		w.skip(reasonPhase, fmt.Sprintf("the phase %s does not act on %s; it acts on %s",
+			w.rollout.Phase, w.decision.Severity, cmp.Or(severities(w.rollout.ActsOn), "nothing")))
+		return nil
+	}
+	if w.decision.Severity == functions.Warning {
+		critical, err := w.claims().read(ctx, Key(w.out.Date, functions.Critical, w.rollout.Phase))
+		if err != nil {
+			return err
+		}
+		if sent := critical.success(); sent != nil {
+			w.skip(reasonInhibited, fmt.Sprintf("run %s has sent a CRITICAL of this day: a WARNING after it is no news", sent.Outcome.RunID))
+			return nil
+		}
+	}
+	w.play = play
+	w.key = Key(w.out.Date, w.decision.Severity, w.rollout.Phase)
+	w.webhookID = w.key
+	return nil
+}
+
+func severities(words []functions.Severity) string {
+	text := make([]string, len(words))
+	for i, word := range words {
+		text[i] = string(word)
+	}
+	return strings.Join(text, ", ")
+}
+
+func (w *run) skip(reason, sentence string) {
+	w.skipped, w.row.NotificationReason, w.out.Reason = true, reason, sentence
+}
+
+// expected refuses when the caller expects another plan than that of this moment. It is asked of every run, also of one
+// that would be skipped or would answer with an earlier result: what was looked at is no longer so.
+func (w *run) expected(ctx context.Context) error {
+	if w.in.ExpectDigest == "" {
+		return nil
+	}
+	if !w.skipped {
+		if err := w.assess(ctx); err != nil {
+			return err
+		}
+	}
+	if w.in.ExpectDigest != w.digest() {
+		return functions.Errorf(functions.FailedPrecondition, "this is not the plan that was expected").
+			WithHint("customers, rules, configuration or the call itself have changed since: look at a new dry_run and send its digest")
+	}
+	return nil
+}
+
+// assess judges the customers, once a run.
+func (w *run) assess(ctx context.Context) (err error) {
+	if w.assessment == nil {
+		w.assessment, err = priority.Assess(ctx, w.Customers, w.Book, w.out.Date)
+	}
+	return err
+}
+
+// ready looks for what the sending and the exports cannot do without.
+func (w *run) ready(ctx context.Context) error {
+	if w.rollout.Sends {
+		if err := w.Config.Check(); err != nil {
+			return err
+		}
+	}
+	if len(w.play.Export) == 0 {
+		return nil
+	}
+	if err := w.Exporter.Ready(ctx, w.target()); err != nil {
+		return fmt.Errorf("open where the exports go: %w", err)
+	}
+	return nil
+}
+
+func (w *run) target() functions.Target { return cmp.Or(w.Target, functions.TargetCSV) }
+
+// begin claims the day, and finds out which message it is about once nobody else can change that. It answers the result
+// of an earlier run that sent the day, or held with an error when another run is at work.
+func (w *run) begin(ctx context.Context) (earlier *functions.TriggerPlaybookOutput, held bool, err error) {
+	w.enter(ctx, stageBegin, "Claiming the day")
+	w.claim, earlier, err = w.claims().take(ctx, w.key, w.out.RunID, w.in.Resend)
+	if earlier != nil || err != nil {
+		return earlier, errors.Is(err, errHeld), err
+	}
+	w.row.NotificationReason = reasonFirst
+	if !w.rollout.Sends { // what such a phase stores was never sent
+		return nil, false, nil
+	}
+	seen, err := w.claims().read(ctx, w.key)
+	if err != nil {
+		return nil, false, err
+	}
+	delete(seen.claimed, w.claim.attempt)
+	if w.earlier, err = w.claims().message(ctx, seen); err != nil {
+		return nil, false, err
+	}
+	switch {
+	case w.earlier.result != nil && w.in.Resend:
+		w.webhookID = resendID(w.key, w.out.RunID)
+		w.row.NotificationReason = reasonForced
+	case w.earlier.id != "":
+		w.webhookID = w.earlier.id
+		w.row.NotificationReason = reasonRepeated
+	case w.decision.Severity == functions.Critical:
+		before, err := w.claims().read(ctx, Key(w.out.Date, functions.Warning, w.rollout.Phase))
+		if err != nil {
+			return nil, false, err
+		}
+		if before.success() != nil {
+			w.row.NotificationReason = reasonEscalated
+		}
+	}
+	return nil, false, nil
+}
