@@ -4,6 +4,10 @@ import "time"
 
 // Run is one row of ops_runs_log (§6.2 and design section 4), which is append-only: a run has a row for its begin and
 // one for its end, and the newest is its state. JSON names are the column names. Nothing in it is a secret.
+//
+// notification_reason says in one word why people were notified: first, escalated (the day's WARNING was sent before),
+// repeated (the same message again, as it was not confirmed), forced (resend); or why not: no_alert, phase (it does not
+// act on the severity), inhibited (the day's CRITICAL was sent before), shadow, guardrail, failed.
 type Run struct {
 	RunID        string    `json:"run_id"`
 	RunTimestamp time.Time `json:"run_timestamp"` // begin of the run; the same in both rows
@@ -41,7 +45,7 @@ type Run struct {
 	WebhookAttempts    int64         `json:"webhook_attempts"`
 	EmailSent          bool          `json:"email_sent"`
 	ExportState        string        `json:"export_state"`        // csv, or what stood in for what
-	NotificationReason string        `json:"notification_reason"` // first, escalated, forced, or why nothing was sent
+	NotificationReason string        `json:"notification_reason"` // one word; see Run
 	ForcedBy           string        `json:"forced_by"`
 	ConfirmationID     string        `json:"confirmation_id"`
 	InputFingerprint   string        `json:"input_fingerprint"`

@@ -37,7 +37,7 @@ func (in TriggerPlaybookInput) Forced() string { return in.Override.String() }
 type TriggerPlaybookOutput struct {
 	RunID          string        `json:"run_id"`
 	Date           Date          `json:"date"`
-	Severity       Severity      `json:"severity"`
+	Severity       Severity      `json:"severity,omitempty" jsonschema:"absent when the run ended before the decision"`
 	Phase          Phase         `json:"phase"`
 	Status         RunStatus     `json:"status"`
 	DeliveryState  DeliveryState `json:"delivery_state" jsonschema:"what is known of the delivery; only a receipt confirms"`
