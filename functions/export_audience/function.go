@@ -38,8 +38,13 @@ func Handler(env *setup.Env) http.Handler {
 			if err != nil {
 				return out, err
 			}
+			config, err := env.Config(ctx)
+			if err != nil {
+				return out, err
+			}
 			exporter := &audience.Exporter{
-				Warehouse: day.Warehouse, CSV: env.Exports, Sheets: env.Sheets, Settings: settings, Logger: env.Logger(),
+				Warehouse: day.Warehouse, CSV: env.Exports, Sheets: env.Sheets, CSVAt: config.Exports, SheetsAt: config.Sheets,
+				Settings: settings, Logger: env.Logger(),
 			}
 			return exporter.Export(ctx, day.Date, in, day.Book.Rollout().Folder)
 		})

@@ -98,9 +98,12 @@ func (d *desk) runner(ctx context.Context) (*playbook.Runner, error) {
 	}
 	return &playbook.Runner{
 		Alert: day.Decider, Customers: day.Warehouse, Book: day.Book, Templates: templates,
-		Builder:  &priority.Builder{Queues: day.Warehouse, Archive: papers, Now: d.env.Now, KeepDays: day.KeepDays},
-		Exporter: &audience.Exporter{Warehouse: day.Warehouse, CSV: d.env.Exports, Sheets: d.env.Sheets, Settings: csv, Logger: d.env.Logger()},
-		Target:   target,
-		Log:      log, Archive: papers, Client: d.client, Config: webhook, Logger: d.env.Logger(), Now: d.env.Now, NewID: d.env.NewID,
+		Builder: &priority.Builder{Queues: day.Warehouse, Archive: papers, Now: d.env.Now, KeepDays: day.KeepDays},
+		Exporter: &audience.Exporter{
+			Warehouse: day.Warehouse, CSV: d.env.Exports, Sheets: d.env.Sheets, CSVAt: config.Exports, SheetsAt: config.Sheets,
+			Settings: csv, Logger: d.env.Logger(),
+		},
+		Target: target,
+		Log:    log, Archive: papers, Client: d.client, Config: webhook, Logger: d.env.Logger(), Now: d.env.Now, NewID: d.env.NewID,
 	}, nil
 }
