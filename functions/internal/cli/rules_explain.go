@@ -108,7 +108,7 @@ func (c *command) explainGiven(ctx context.Context, about asked) (explained func
 	}
 	book, findings := rulebook.Check(files)
 	if book == nil {
-		return explained, c.showFindings(name, "", findings)
+		return explained, c.showFindings(name, findings)
 	}
 	data, err := c.readInput(about.customer, "")
 	if err != nil {
@@ -181,7 +181,7 @@ func (c *command) rulesVerify() *cobra.Command {
 			}
 			book, findings := rulebook.Check(files)
 			if book == nil {
-				return c.showFindings(name, "", findings)
+				return c.showFindings(name, findings)
 			}
 			if count < 0 || count > mostRandom {
 				return functions.Errorf(functions.InvalidArgument, "--random %d cannot be used", count).WithHint("write 0 to 10000000")
@@ -199,7 +199,7 @@ func (c *command) rulesVerify() *cobra.Command {
 			}
 			for part := 0; part < count; part += randomAtOnce {
 				many := min(randomAtOnce, count-part)
-				verified.Verify(book, "random", median, book.RandomCustomers(many, seed+uint64(part))) //nolint:gosec // a part is never negative
+				verified.Verify(book, "random", median, book.RandomCustomers(many, seed+uint64(part)))
 			}
 			return c.showVerified(verified.Joined())
 		},

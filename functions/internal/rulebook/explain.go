@@ -3,6 +3,7 @@ package rulebook
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -175,12 +176,12 @@ func (x *explainer) action(tier functions.Tier) (*functions.ActionReceipt, error
 
 // text is the template as the file says it, but for parameters, whose numbers stand in it.
 func (t template) text() string {
-	text := ""
+	var text strings.Builder
 	for _, p := range t.pieces {
 		if p.field != nil {
-			text += "{" + p.field.name + "}"
+			text.WriteString("{" + p.field.name + "}")
 		}
-		text += p.text
+		text.WriteString(p.text)
 	}
-	return text
+	return text.String()
 }
