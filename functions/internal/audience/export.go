@@ -30,8 +30,8 @@ type Exporter struct {
 	// CSVAt and SheetsAt are the URLs of the destinations. A digest stands for them too; they are told to nobody.
 	CSVAt, SheetsAt string
 	Settings        Settings
-	Logger      *slog.Logger  // told of a sheet that a file stood in for; nil: nobody is
-	Deadline    time.Duration // for one delivery; 0 means 20 s
+	Logger          *slog.Logger  // told of a sheet that a file stood in for; nil: nobody is
+	Deadline        time.Duration // for one delivery; 0 means 20 s
 }
 
 // Export reads the tier and delivers it. failed_precondition: the day has no queue, the spreadsheet is not configured,

@@ -137,7 +137,7 @@ func (w *run) digest() string {
 		Target       functions.Target
 		Place        string
 		Settings     any
-		Hook, APIKey string
+		Webhook      [2]string // where, and with which key
 		Resend       bool
 		Override     *functions.Override
 	}{
@@ -145,7 +145,7 @@ func (w *run) digest() string {
 		RulesVersion: w.out.RulesVersion, Playbook: w.play, Rollout: w.rollout, Guardrails: w.Book.Guardrails(),
 		Brief: w.Book.Brief(), Templates: w.Templates.Version(), Receipt: w.Book.ReceiptRequired(),
 		Target: w.target(), Place: w.Exporter.Place(w.target()), Settings: w.Exporter.Settings,
-		Hook: hashed(w.Config.URL), APIKey: hashed(w.Config.APIKey), Resend: w.in.Resend, Override: w.in.Override,
+		Webhook: [2]string{hashed(w.Config.URL), hashed(w.Config.APIKey)}, Resend: w.in.Resend, Override: w.in.Override,
 	}
 	if w.assessment != nil {
 		planned.Fingerprint = w.assessment.Fingerprint
