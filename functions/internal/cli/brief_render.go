@@ -162,7 +162,7 @@ func (c *command) soundTemplates(name string, files fs.FS) (*brief.Templates, er
 	if !c.json {
 		c.Out = c.Err
 	}
-	return nil, c.showFindings(name, "", findings)
+	return nil, c.showFindings(name, findings)
 }
 
 // notAnew is the answer to who would try templates on a brief that is stored.

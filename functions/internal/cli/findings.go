@@ -65,8 +65,8 @@ func formatFlag(cmd *cobra.Command, format *string) *cobra.Command {
 }
 
 // showFindings shows what a check of files found; its error is the exit.
-func (c *command) showFindings(name, version string, findings rulebook.Findings) error {
-	return c.showChecked(checked{Folder: name, RulesVersion: version, Findings: findings}, "")
+func (c *command) showFindings(name string, findings rulebook.Findings) error {
+	return c.showChecked(checked{Folder: name, Findings: findings}, "")
 }
 
 // showChecked shows what a check found, in a form; without one, as text on a terminal and else as JSON. Its error is

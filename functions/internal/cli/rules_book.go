@@ -28,7 +28,7 @@ func (c *command) rulesBook() *cobra.Command {
 			}
 			book, findings := rulebook.Check(files)
 			if book == nil {
-				return c.showFindings(name, "", findings)
+				return c.showFindings(name, findings)
 			}
 			page, err := book.Page(files)
 			if err != nil {

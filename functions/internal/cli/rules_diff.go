@@ -159,7 +159,7 @@ func (c *command) readBoth(ctx context.Context, from versions, before, after str
 	}
 	local, findings := rulebook.Check(files)
 	if local == nil {
-		return nil, nil, c.showFindings(usual, "", findings)
+		return nil, nil, c.showFindings(usual, findings)
 	}
 	return result, local, nil
 }

@@ -87,7 +87,7 @@ func (c *command) refuseExamples(name string, findings rulebook.Findings, run ex
 	if err := writeJUnit(run.junit, findings.Under(name).WriteJUnit); err != nil {
 		return err
 	}
-	return c.showFindings(name, "", findings)
+	return c.showFindings(name, findings)
 }
 
 // coverCustomers adds what today's customers reach.

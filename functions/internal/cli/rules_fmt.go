@@ -38,7 +38,7 @@ func (c *command) rulesFmt() *cobra.Command {
 			}
 			result, err := rulebook.Format(files)
 			if findings, faults := errors.AsType[rulebook.Findings](err); faults {
-				return c.showFindings(name, "", findings)
+				return c.showFindings(name, findings)
 			}
 			if err != nil {
 				return err

@@ -34,7 +34,7 @@ func (c *command) rulesSchema() *cobra.Command {
 			}
 			schemas, err := rulebook.Schemas(files)
 			if findings, faults := errors.AsType[rulebook.Findings](err); faults {
-				return c.showFindings(name, "", findings)
+				return c.showFindings(name, findings)
 			}
 			if err != nil {
 				return err

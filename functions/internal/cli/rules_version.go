@@ -65,14 +65,14 @@ func (v versions) read(ctx context.Context, word, beside string, next bool) (rul
 	case next:
 		book, findings := rulebook.Check(at.files)
 		if book == nil {
-			return version, v.showFindings(at.name, "", findings)
+			return version, v.showFindings(at.name, findings)
 		}
 		version.book, version.whole = book, true
 	default:
 		version.book, err = rulebook.LoadJudging(at.files)
 	}
 	if findings, atFault := err.(rulebook.Findings); atFault { //nolint:errorlint // the loaders promise the findings themselves
-		return version, v.showFindings(at.name, "", findings)
+		return version, v.showFindings(at.name, findings)
 	}
 	if err != nil {
 		return version, err
