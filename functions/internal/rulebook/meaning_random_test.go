@@ -356,7 +356,7 @@ func (w *world) reread(e *expression, r *removable) *expression {
 		if r.kind == aValue { // another value of the list takes its place
 			start := strings.LastIndex(string(text[:from]), "[")
 			list := string(text[start : from+strings.Index(string(text[from:]), "]")+1])
-			for _, other := range strings.Split(strings.Trim(list, "[]"), ", ") {
+			for other := range strings.SplitSeq(strings.Trim(list, "[]"), ", ") {
 				if other != string(text[from:to]) {
 					instead = other
 				}

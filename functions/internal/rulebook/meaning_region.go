@@ -30,12 +30,14 @@ func (p *proof) region(must []*logic) string {
 	}
 	named := map[*domain]bool{}
 	for _, l := range must {
-		l.fields(named)
+		for _, d := range domainsOf(l) {
+			named[d] = true
+		}
 	}
 	axes := s.axes
 	for _, onlyTied := range []bool{true, false} { // what only facts bring in goes first
-		for k := len(axes) - 1; k >= 0; k-- {
-			if onlyTied && named[axes[k].domain] {
+		for k, a := range slices.Backward(axes) {
+			if onlyTied && named[a.domain] {
 				continue
 			}
 			fewer, outside := leftOut(group, k), leftOut(others, k)

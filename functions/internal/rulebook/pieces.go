@@ -405,17 +405,6 @@ func (p *pieces) settle(node ast.Node) *logic {
 	return settled
 }
 
-// fields lists the domains that a condition asks about.
-func (l *logic) fields(into map[*domain]bool) map[*domain]bool {
-	if l.domain != nil {
-		into[l.domain] = true
-	}
-	for _, part := range l.parts {
-		part.fields(into)
-	}
-	return into
-}
-
 // now gives the truth of a condition on the cell in hand, as far as the cell says.
 func (l *logic) now() truthValue {
 	switch l.operator {

@@ -12,12 +12,6 @@ import (
 	"github.com/retentionops/retentionops/functions"
 )
 
-// The bounds of a comparison of two versions: the cells that one question may look at, and all questions together.
-const (
-	maxCells    = 2_000_000
-	maxAllCells = 20_000_000
-)
-
 // proof asks of the rules, without any data, whether each can get a customer at all, and what its parts are good for.
 // A cell is one combination of pieces; the cells that break a fact do not exist.
 type proof struct {
@@ -290,9 +284,6 @@ func (e *expression) extent(node ast.Node) (from, to int) {
 		}
 	}
 }
-
-// treePart is a part of a condition before its logic is known.
-type treePart = conjunct
 
 // possible tells whether some customer fits all parts of a condition. It is true as well where too many cells would have
 // to be looked at.
