@@ -196,6 +196,9 @@ func (d *BookDiff) tellRules(v *versions) bool {
 	told := true
 	before, after := v.sides[0].book.priority.rules, v.sides[1].book.priority.rules
 	for _, tier := range functions.Tiers {
+		if v.oneOf(tier, func(r *rule) string { return r.id }) {
+			continue
+		}
 		told = d.tellWordings(v, ChangeRule, tier, nil, nil, func(rules [2]int) wording {
 			return wording{before[rules[0]].id, after[rules[1]].id}
 		}) && told
@@ -213,6 +216,9 @@ func (d *BookDiff) tellReasons(v *versions) bool {
 		whole = append(whole, v.wordsIn(r.reason)...)
 	}
 	for _, tier := range functions.Tiers {
+		if v.oneOf(tier, func(r *rule) string { return r.reason.String() }) {
+			continue
+		}
 		told = d.tellWordings(v, ChangeReason, tier, nil, whole, func(rules [2]int) wording {
 			return wording{v.settled(before[rules[0]].reason), v.settled(after[rules[1]].reason)}
 		}) && told
@@ -223,6 +229,9 @@ func (d *BookDiff) tellReasons(v *versions) bool {
 func (d *BookDiff) tellActions(v *versions) bool {
 	told := true
 	for _, tier := range functions.Tiers {
+		if slices.Equal(v.sides[0].actionTexts(tier), v.sides[1].actionTexts(tier)) {
+			continue
+		}
 		var whens []*logic
 		for i := range v.sides {
 			for _, a := range v.sides[i].actions[tier] {
@@ -242,10 +251,14 @@ func (d *BookDiff) tellMentions(v *versions) bool {
 	told, first := true, len(d.Changes)
 	for _, key := range v.mentionKeys() {
 		var whens []*logic
+		var texts []string
 		for i := range v.sides {
 			if m := v.sides[i].mentions[key]; m != nil {
-				whens = append(whens, m)
+				whens, texts = append(whens, m), append(texts, v.sides[i].saidWhen[key])
 			}
+		}
+		if len(texts) == len(v.sides) && texts[0] == texts[1] {
+			continue
 		}
 		told = d.tellWordings(v, ChangeMention, "", whens, nil, func([2]int) wording {
 			return wording{v.sides[0].saying(key), v.sides[1].saying(key)}

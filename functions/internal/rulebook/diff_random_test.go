@@ -187,7 +187,7 @@ func TestDifferencesAgainstBruteForce(t *testing.T) {
 	}
 	a := author{rand.New(rand.NewPCG(20261122, 5))}
 	var counts struct{ pairs, untold, moved, kept, same, approximate int }
-	pairs := 150
+	pairs := 100
 	if testing.Short() {
 		pairs = 30
 	}
@@ -226,7 +226,7 @@ func TestDifferencesAgainstBruteForce(t *testing.T) {
 		}
 		median := money(t, a.one("500", "625", "1000"))
 		holds := &holding{t: t, d: d, before: before.NewJudge(median), after: after.NewJudge(median), locator: rulebook.NewLocator(median), median: median}
-		for range 300 {
+		for range 200 {
 			c := a.customer(keepsFacts || a.chance(30))
 			was, is := before.Vet(&c) == nil, after.Vet(&c) == nil
 			if !was && !is {

@@ -30,6 +30,7 @@ type side struct {
 	rules    []*logic
 	actions  map[functions.Tier][]settledAction
 	mentions map[mentionKey]*logic
+	saidWhen map[mentionKey]string // the condition of each, as text
 	order    []mentionKey
 }
 
@@ -246,7 +247,10 @@ func (d *domain) pieceWord(at int) string {
 func (v *versions) settle(e *expression) *logic { return v.pieces.settle(v.trees[e]) }
 
 func (v *versions) sideOf(book *Book) side {
-	s := side{book: book, redrawn: v.redrawn, actions: map[functions.Tier][]settledAction{}, mentions: map[mentionKey]*logic{}}
+	s := side{
+		book: book, redrawn: v.redrawn, actions: map[functions.Tier][]settledAction{},
+		mentions: map[mentionKey]*logic{}, saidWhen: map[mentionKey]string{},
+	}
 	for _, f := range book.vocabulary.facts {
 		settled := &provenFact{fact: f, condition: &logic{constant: isTrue}, consequence: v.settle(f.consequence)}
 		if f.condition != nil {
@@ -271,7 +275,7 @@ func (v *versions) sideOf(book *Book) side {
 		for s.mentions[key] != nil {
 			key.again++
 		}
-		s.mentions[key] = v.settle(m.when)
+		s.mentions[key], s.saidWhen[key] = v.settle(m.when), m.when.tree.String()
 		s.order = append(s.order, key)
 	}
 	slices.SortStableFunc(s.order, func(a, b mentionKey) int { // as they are said: what stands in brackets comes first
@@ -373,6 +377,32 @@ func (s *side) actionFor(tier functions.Tier) string {
 		}
 	}
 	return ""
+}
+
+// oneOf tells whether all rules of both sides that give a tier have one text: then it cannot change.
+func (v *versions) oneOf(tier functions.Tier, text func(*rule) string) bool {
+	texts := map[string]bool{}
+	for i := range v.sides {
+		for _, r := range v.sides[i].book.priority.rules {
+			if r.tier == tier {
+				texts[text(r)] = true
+			}
+		}
+	}
+	return len(texts) <= 1
+}
+
+// actionTexts are the actions of a tier with their conditions as text.
+func (s *side) actionTexts(tier functions.Tier) []string {
+	var texts []string
+	for _, a := range s.book.priority.actions[tier] {
+		text := a.do
+		if a.when != nil {
+			text = a.when.tree.String() + ": " + text
+		}
+		texts = append(texts, text)
+	}
+	return texts
 }
 
 // saying is the mention where it is said of the cell in hand, else nothing.
