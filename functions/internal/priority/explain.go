@@ -149,6 +149,10 @@ func (e *Explainer) record(ctx context.Context, row *retention.QueueRow) (built,
 			row.RunDate, record.RulesVersion, row.RulesVersion).
 			WithHint("a building that did not end left this behind: build the queue of that day again")
 	}
+	if !record.BuiltAt.Equal(row.CreatedAt) { // of two builds at once, the rows of one and the record of the other are left
+		return record, functions.Errorf(functions.FailedPrecondition, "the archive holds another building of the queue of %s than the one that the row is of",
+			row.RunDate).WithHint("two buildings met; build the queue of that day again")
+	}
 	return record, nil
 }
 

@@ -198,6 +198,11 @@ func TestWhatCannotBeExplainedIsSaid(t *testing.T) {
 			id: "anna", date: today, lose: "queues/2026-01-12.json", replace: `{"rules_version": "0123456789ab"}`, code: functions.FailedPrecondition,
 			detail: "the archive holds the building of the queue of 2026-01-12 by rules 0123456789ab; the row is of VERSION",
 		},
+		"the building in the archive is of another hour": {
+			id: "anna", date: today, lose: "queues/2026-01-12.json",
+			replace: `{"rules_version": "VERSION", "built_at": "2026-01-12T07:00:00Z"}`, code: functions.FailedPrecondition,
+			detail: "the archive holds another building of the queue of 2026-01-12 than the one that the row is of",
+		},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +217,7 @@ func TestWhatCannotBeExplainedIsSaid(t *testing.T) {
 				if err := os.RemoveAll(lost); err != nil {
 					t.Fatal(err)
 				}
-				content := []byte(tc.replace)
+				content := []byte(filled.Replace(tc.replace))
 				if tc.replace == "SHIPPED" {
 					content = shipped(t).Files()["priority.yaml"]
 				}
