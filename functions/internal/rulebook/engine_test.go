@@ -351,12 +351,12 @@ parameters: {high_value: 2000, share_of_points: 0.1}
 tiers:
   - {rule: gone, tier: P3, when: "retention_status == 'INACTIVE' and (avg_order_value ?? 0) < 50", reason: "{retention_status}, usually {avg_order_value}"}
   - {rule: rich, tier: P1, when: {churn_risk_level: not LOW, total_revenue: over high_value}, reason: "{total_revenue} and {is_value_drop}"}
-  - {rule: above, tier: P2, when: "total_revenue > median_revenue or is_value_drop", reason: "above {median_revenue}"}
+  - {rule: above, tier: P2, when: "total_revenue > median_revenue or is_value_drop", reason: above the median}
 also_mention:
   - {when: "avg_order_value == nil", in_brackets: no order value}
   - {when: "total_orders in [1, 4]", in_brackets: "{total_orders} orders"}
   - {when: {is_frequency_drop: yes}, say: "since {days_since_last_order} days, over {high_value}"}
-  - {when: "(is_value_drop ? total_revenue : 0) >= 1000", say: drop}
+  - {when: "(is_value_drop ? total_revenue : 0) >= 1000", say: "drop, median {median_revenue}"}
 score:
   start: {P1: 50, P2: 40, P3: 30.5}
   add:
