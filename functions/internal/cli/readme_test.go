@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,9 +17,11 @@ import (
 
 	"github.com/sethvargo/go-envconfig"
 
+	brieftemplates "github.com/retentionops/retentionops/brief_templates"
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/cli"
 	"github.com/retentionops/retentionops/functions/internal/setup"
+	"github.com/retentionops/retentionops/rules"
 )
 
 const readme = "../../../README.md"
@@ -83,6 +86,11 @@ func TestREADMECommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(t.TempDir())
+	for folder, files := range map[string]fs.FS{"rules": rules.FS, "brief_templates": brieftemplates.FS} { // as in a clone
+		if err := os.CopyFS(folder, files); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var served *serving
 	ran := 0
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(data), -1) {
