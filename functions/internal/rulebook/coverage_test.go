@@ -71,6 +71,14 @@ func TestGaps(t *testing.T) {
 				`priority.yaml:47: P1 "Personal email + free shipping offer": churn_risk_score < 90: no example makes it false`,
 			},
 		},
+		"what not turns round, and brackets": {
+			medium, "- when: not (total_orders > 4) and (avg_order_value ?? 0) > 50",
+			[]string{
+				`priority.yaml:48: action P1 "Personal email + free shipping offer": no example gets it`,
+				`priority.yaml:47: P1 "Personal email + free shipping offer": total_orders > 4: no example makes it true`,
+				`priority.yaml:47: P1 "Personal email + free shipping offer": (avg_order_value ?? 0) > 50: no example makes it true`,
+			},
+		},
 		"a cell that asks for something that may be empty": {
 			medium, "- when: {avg_order_value: over 50}",
 			[]string{

@@ -3,6 +3,7 @@ package rulebook_test
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 	"testing/fstest"
 
 	"github.com/retentionops/retentionops/functions"
@@ -69,4 +70,43 @@ phases:
 	//     1 | phase: shadwo
 	//       |        ^^^^^^
 	//    hint: did you mean shadow? valid: shadow, pilot, production, disabled
+}
+
+func ExampleFormat() {
+	files := fstest.MapFS{}
+	for _, name := range []string{"fields.yaml", "priority.yaml", "playbooks.yaml", "rollout.yaml", "priority_test.yaml"} {
+		data, err := rules.FS.ReadFile(name)
+		if err != nil {
+			panic(err)
+		}
+		text := strings.Replace(string(data), "total_revenue: over high_value", `total_revenue: ">high_value"`, 1)
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	formatted, err := rulebook.Format(files)
+	if err != nil {
+		panic(err)
+	}
+	for _, change := range formatted.Under("rules") {
+		fmt.Println(change)
+	}
+	// Output:
+	// rules/priority.yaml:30:29: >high_value  ->  over high_value
+}
+
+func ExampleBook_Page() {
+	book, err := rulebook.Load(rules.FS)
+	if err != nil {
+		panic(err)
+	}
+	page, err := book.Page(rules.FS)
+	if err != nil {
+		panic(err)
+	}
+	for _, section := range page.Sections[:3] {
+		fmt.Println(section.Title)
+	}
+	// Output:
+	// Who gets which tier
+	// What to do
+	// How customers of a tier are ranked
 }
