@@ -99,7 +99,7 @@ func (w *run) expected(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.in.ExpectDigest != w.digest() {
+	if w.unexpected(w.digest()) {
 		return functions.Errorf(functions.FailedPrecondition, "this is not the plan that was expected").
 			WithHint("customers, rules, configuration or the call itself have changed since: look at a new dry_run and send its digest")
 	}

@@ -24,6 +24,9 @@ func (w *run) plan(ctx context.Context) (functions.TriggerPlaybookOutput, error)
 	if w.skipped {
 		w.out.Reason = "a run would be skipped: " + w.out.Reason
 		w.out.Plan.Digest = w.digest()
+		if w.unexpected(w.out.Plan.Digest) {
+			w.out.Reason = forecastUnexpected
+		}
 		return w.out, nil
 	}
 	if err := w.preview(ctx); err != nil {
@@ -64,11 +67,16 @@ func (w *run) preview(ctx context.Context) error {
 	return err
 }
 
+const forecastUnexpected = "a run would be refused: this is not the plan that was expected"
+
+// unexpected tells that the caller expects another digest than this one.
+func (w *run) unexpected(digest string) bool { return w.in.ExpectDigest != "" && w.in.ExpectDigest != digest }
+
 // forecast says in one sentence how a run would end, as far as that can be known. It looks at things in the order of a
 // run.
 func (w *run) forecast(ctx context.Context) (string, error) {
-	if w.in.ExpectDigest != "" && w.in.ExpectDigest != w.out.Plan.Digest {
-		return "a run would be refused: this is not the plan that was expected", nil
+	if w.unexpected(w.out.Plan.Digest) {
+		return forecastUnexpected, nil
 	}
 	if err := w.ready(ctx); err != nil {
 		return "a run would be refused: " + detail(err), nil

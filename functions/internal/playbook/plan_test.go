@@ -241,6 +241,9 @@ func TestForecasts(t *testing.T) {
 				h.t.Fatal(err)
 			}
 		}, "answer with the result of run 01KRUN0001"},
+		{"a digest of another plan on a day without an alert", functions.PhaseProduction, functions.TriggerPlaybookInput{ExpectDigest: "0"}, func(h *house) {
+			h.exec(`UPDATE alert_logic SET alert_flag = false`)
+		}, "this is not the plan that was expected"},
 		{"a digest of another plan", functions.PhaseProduction, functions.TriggerPlaybookInput{ExpectDigest: "0"}, nil, "this is not the plan that was expected"},
 	}
 	for _, test := range tests {
