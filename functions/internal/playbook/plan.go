@@ -70,7 +70,9 @@ func (w *run) preview(ctx context.Context) error {
 const forecastUnexpected = "a run would be refused: this is not the plan that was expected"
 
 // unexpected tells that the caller expects another digest than this one.
-func (w *run) unexpected(digest string) bool { return w.in.ExpectDigest != "" && w.in.ExpectDigest != digest }
+func (w *run) unexpected(digest string) bool {
+	return w.in.ExpectDigest != "" && w.in.ExpectDigest != digest
+}
 
 // forecast says in one sentence how a run would end, as far as that can be known. It looks at things in the order of a
 // run.
