@@ -31,6 +31,7 @@ func (c *command) serve() *cobra.Command {
 			case door.ModeIAM: // here no platform has verified anybody
 				return functions.Errorf(functions.InvalidArgument, "serve cannot run with RETENTIONOPS_AUTH=iam: nothing verifies callers here").
 					WithHint("use local, or key")
+			default: // the door judges it
 			}
 			c.verbose = true
 			env := c.env(overrides, "")

@@ -84,7 +84,7 @@ func Open(ctx context.Context, path string) (*Warehouse, error) {
 	if err != nil {
 		return nil, openFault(filepath.Base(dsn), err)
 	}
-	_, missing := os.Stat(dsn)
+	_, missing := os.Stat(dsn) //nolint:gosec // the operator names the file
 	w := &Warehouse{db: sql.OpenDB(connector), turn: turn}
 	if err := w.setUp(ctx); err != nil {
 		_ = w.db.Close()
@@ -92,7 +92,7 @@ func Open(ctx context.Context, path string) (*Warehouse, error) {
 	}
 	if path != "" && missing != nil {
 		// It will hold customers: a file that we made is its owner's alone.
-		if err := os.Chmod(dsn, 0o600); err != nil {
+		if err := os.Chmod(dsn, 0o600); err != nil { //nolint:gosec // the operator names the file
 			_ = w.db.Close()
 			return nil, fmt.Errorf("keep %s to its owner: %w", filepath.Base(dsn), err)
 		}
