@@ -159,7 +159,7 @@ func buildEmpty(ctx context.Context, stage string) (*built, error) {
 	return build(ctx, stage, "the framework's empty one", "Empty")
 }
 
-// build does what the platform's builder does with a stage: a main beside it, then go build.
+// build does what the platform's builder does with a stage: a main beside it, go mod tidy, go build.
 func build(ctx context.Context, stage, name, target string) (*built, error) {
 	app := filepath.Join(stage, "functions.local", "app")
 	if err := os.MkdirAll(app, 0o750); err != nil {
@@ -167,6 +167,9 @@ func build(ctx context.Context, stage, name, target string) (*built, error) {
 	}
 	if err := os.WriteFile(filepath.Join(app, "main.go"), []byte(mainFile), 0o600); err != nil {
 		return nil, err
+	}
+	if err := command(ctx, stage, "go", "mod", "tidy"); err != nil {
+		return nil, fmt.Errorf("tidy %s: %w", name, err)
 	}
 	binary := filepath.Join(stage, "function")
 	if err := command(ctx, stage, "go", "build", "-ldflags=-s -w", "-o", binary, "./functions.local/app"); err != nil {
