@@ -147,7 +147,7 @@ func (r *Reach) expression(of string, e *expression, node ast.Node) *inquiry {
 			return &inquiry{operator: "not", parts: []*inquiry{r.expression(of, e, n.Node)}}
 		}
 	}
-	from, to := e.writtenFor(node)
+	from, to := e.extent(node)
 	one := r.part(of, strings.Join(strings.Fields(string([]rune(e.text)[from:to])), " "), e.where, node)
 	if one.item >= 0 {
 		at := e.where.doc.source.places(e.where.node)[from]
@@ -170,32 +170,6 @@ func (r *Reach) part(of, text string, at value, tree ast.Node) *inquiry {
 		r.items = append(r.items, item)
 	}
 	return one
-}
-
-// writtenFor is where in an expression the characters of a node stand.
-func (e *expression) writtenFor(node ast.Node) (from, to int) {
-	runes := []rune(e.text)
-	from, to = span(node)
-	for { // the tree keeps no brackets: those that belong to the node may lie outside of what its nodes name
-		depth, lowest := 0, 0
-		for _, sign := range runes[from:to] {
-			switch sign {
-			case '(', '[':
-				depth++
-			case ')', ']':
-				depth--
-			}
-			lowest = min(lowest, depth)
-		}
-		switch {
-		case lowest < 0 && from > 0:
-			from--
-		case depth > 0 && to < len(runes):
-			to++
-		default:
-			return from, to
-		}
-	}
 }
 
 // Add counts what one customer reaches. The customer must be vetted.
