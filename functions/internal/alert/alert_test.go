@@ -131,6 +131,8 @@ func TestDecideRefuses(t *testing.T) {
 		{"a day without a row, naming the newest", []string{warning, info}, "2026-01-13", functions.NotFound, "the newest is 2026-01-12"},
 		{"an empty table, naming what to run", nil, "2026-01-13", functions.NotFound, "run the detection first"},
 		{"a word that is no severity", []string{"('2026-01-12', 'SEVERE', true, 1, 1, 0, 1)"}, "2026-01-12", functions.FailedPrecondition, "INFO, WARNING or CRITICAL"},
+		{"a share that is missing, which is no zero", []string{"('2026-01-12', 'WARNING', true, NULL, 1, 0, 1)"}, "2026-01-12", functions.FailedPrecondition, "SQL5"},
+		{"a sample that is missing, which is no zero", []string{"('2026-01-12', 'WARNING', true, 1, 1, 0, NULL)"}, "2026-01-12", functions.FailedPrecondition, "SQL5"},
 		{"a share that is not a number", []string{"('2026-01-12', 'INFO', true, 'NaN'::DOUBLE, 1, 0, 1)"}, "2026-01-12", functions.FailedPrecondition, "SQL5"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -19,6 +19,7 @@ type Warehouse interface {
 	// day that contradict each other are failed_precondition.
 	AlertOn(ctx context.Context, date functions.Date) (retention.Alert, error)
 	// NewestAlert reads the alert row with the newest date; not_found when alert_logic is empty.
+	// An alert whose current_value or sample_size is NULL is failed_precondition, here and above.
 	NewestAlert(ctx context.Context) (retention.Alert, error)
 
 	// Customers visits every id that stands in any of the three customer tables, in the order of the id, once each,

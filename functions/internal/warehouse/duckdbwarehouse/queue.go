@@ -109,13 +109,11 @@ func checkQueue(date functions.Date, rows []retention.QueueRow, expireBefore fun
 			return functions.Errorf(functions.InvalidArgument, "a row of %s cannot stand in the queue of %s", row.RunDate, date)
 		}
 		if _, twice := seen[row.CustomerID]; twice {
-			return functions.Errorf(functions.InvalidArgument, "a customer stands twice in the queue of %s", date).
-				WithCause(fmt.Errorf("customer %q", row.CustomerID))
+			return functions.Errorf(functions.InvalidArgument, "a customer stands twice in the queue of %s", date)
 		}
 		seen[row.CustomerID] = struct{}{}
 		if math.IsNaN(row.Score) || math.IsInf(row.Score, 0) {
-			return functions.Errorf(functions.InvalidArgument, "a score is not a number").
-				WithCause(fmt.Errorf("customer %q", row.CustomerID))
+			return functions.Errorf(functions.InvalidArgument, "a score is not a number")
 		}
 	}
 	return nil
@@ -145,8 +143,7 @@ func appendQueue(ctx context.Context, raw any, rows []retention.QueueRow, now ti
 			return ctx.Err()
 		}
 		if err := valuesOf(&rows[i], now, values); err != nil {
-			return functions.Errorf(functions.InvalidArgument, "a row cannot be stored: %v", err).
-				WithCause(fmt.Errorf("customer %q", rows[i].CustomerID))
+			return functions.Errorf(functions.InvalidArgument, "a row cannot be stored: %v", err)
 		}
 		if err := appender.AppendRow(values...); err != nil {
 			return err

@@ -42,13 +42,13 @@ var alertChecks = []check{
 		}
 		same(t, "alert", retention.Alert{Date: sunday, Severity: functions.Info, Current: 21.5, SampleSize: 8001}, got)
 	}},
-	{"an alert row of NULLs is read", func(t trial) {
+	{"an alert row without its figures is refused, as a missing figure is no zero", func(t trial) {
 		w := t.open(Inputs{Alerts: []Alert{{Date: monday}}})
-		got, err := w.AlertOn(t.Context(), monday)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, "alert", retention.Alert{Date: monday}, got)
+		_, err := w.AlertOn(t.Context(), monday)
+		wantCode(t, "AlertOn", functions.FailedPrecondition, err)
+		wantText(t, err, "current_value", "sample_size", monday.String())
+		_, err = w.NewestAlert(t.Context())
+		wantCode(t, "NewestAlert", functions.FailedPrecondition, err)
 	}},
 	{"the newest alert is found whatever the order of the rows", func(t trial) {
 		w := t.open(Sound())
