@@ -61,7 +61,7 @@ type Warehouse struct {
 // Open opens the database file, made when it is not there with the folders above it; an empty path is memory. Our two
 // tables are created when they are not there.
 func Open(ctx context.Context, path string) (*Warehouse, error) {
-	dsn, turn := memory, make(chan struct{}, 1)
+	dsn, turn, fresh := memory, make(chan struct{}, 1), false
 	if path != "" {
 		absolute, err := filepath.Abs(path)
 		if err != nil {
@@ -78,19 +78,19 @@ func Open(ctx context.Context, path string) (*Warehouse, error) {
 		if err := checkFile(absolute); err != nil {
 			return nil, err
 		}
-		dsn, turn = absolute, turnOf(absolute)
+		_, missing := os.Stat(absolute) //nolint:gosec // the operator names the file
+		dsn, turn, fresh = absolute, turnOf(absolute), missing != nil
 	}
 	connector, err := duckdb.NewConnector(dsn+offline, prepare)
 	if err != nil {
 		return nil, openFault(filepath.Base(dsn), err)
 	}
-	_, missing := os.Stat(dsn) //nolint:gosec // the operator names the file
 	w := &Warehouse{db: sql.OpenDB(connector), turn: turn}
 	if err := w.setUp(ctx); err != nil {
 		_ = w.db.Close()
 		return nil, err
 	}
-	if path != "" && missing != nil {
+	if fresh {
 		// It will hold customers: a file that we made is its owner's alone.
 		if err := os.Chmod(dsn, 0o600); err != nil { //nolint:gosec // the operator names the file
 			_ = w.db.Close()

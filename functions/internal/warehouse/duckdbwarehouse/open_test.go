@@ -384,3 +384,20 @@ func (e *ending) Err() error {
 	}
 	return nil
 }
+
+func TestAFreshFileIsItsOwnersAlone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "warehouse.duckdb")
+	opened, err := duckdbwarehouse.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o600 {
+		t.Errorf("the file may be read by others: %o", got)
+	}
+}
