@@ -145,6 +145,9 @@ func (w *run) work(ctx context.Context) (out functions.TriggerPlaybookOutput, er
 	called, leave := context.WithCancel(going) // until the day is claimed the caller may go away
 	defer leave()
 	defer context.AfterFunc(ctx, leave)()
+	if ctx.Err() != nil { // AfterFunc is a moment later; who has left already must leave no claim
+		leave()
+	}
 	if err := w.decide(called); err != nil || w.skipped {
 		return out, stopped(going, w.row.Stage, err)
 	}
