@@ -99,6 +99,18 @@ func (w *Warehouse) Customers(ctx context.Context, visit func(retention.Customer
 	return asOf, err
 }
 
+// Exclusions visits every customer_id of a table beside the input tables, each once. It is repeated only while nothing
+// was visited.
+func (w *Warehouse) Exclusions(ctx context.Context, table string, visit func(entry string) error) error {
+	visited := false
+	return w.retry(ctx, func() bool { return !visited }, func(ctx context.Context) error {
+		return w.driver.Exclusions(ctx, table, func(entry string) error {
+			visited = true
+			return visit(entry)
+		})
+	})
+}
+
 // ReplaceQueue replaces the day's rows of customer_priority, whole and atomically. Doing it twice leaves the same
 // rows, so a lost answer is repeated; replaced then counts what the first attempt wrote.
 func (w *Warehouse) ReplaceQueue(ctx context.Context, date functions.Date, rows []retention.QueueRow, expireBefore functions.Date) (replaced int64, err error) {

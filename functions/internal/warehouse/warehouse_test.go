@@ -78,6 +78,15 @@ func (s *scripted) Customers(ctx context.Context, visit func(retention.Customer)
 	return monday, s.next(ctx)
 }
 
+func (s *scripted) Exclusions(ctx context.Context, table string, visit func(string) error) error {
+	if s.attempts > 0 {
+		if err := visit(table); err != nil {
+			return err
+		}
+	}
+	return s.next(ctx)
+}
+
 func (s *scripted) ReplaceQueue(ctx context.Context, _ functions.Date, rows []retention.QueueRow, _ functions.Date) (int64, error) {
 	return int64(len(rows)), s.next(ctx)
 }
@@ -237,6 +246,11 @@ func TestEveryMethodRetriesAndPassesItsAnswer(t *testing.T) {
 			got, err := w.Customers(ctx, func(retention.Customer) error { return nil })
 			return day, got, err
 		},
+		"Exclusions": func(ctx context.Context, w *warehouse.Warehouse) (any, any, error) {
+			var got string
+			err := w.Exclusions(ctx, "opted_out", func(entry string) error { got = entry; return nil })
+			return "opted_out", got, err
+		},
 		"ReplaceQueue": func(ctx context.Context, w *warehouse.Warehouse) (any, any, error) {
 			got, err := w.ReplaceQueue(ctx, day, make([]retention.QueueRow, 3), day)
 			return int64(3), got, err
@@ -289,6 +303,9 @@ func TestAReadIsRepeatedOnlyWhileNothingWasVisited(t *testing.T) {
 		},
 		"Queue": func(ctx context.Context, w *warehouse.Warehouse, visited func()) error {
 			return w.Queue(ctx, monday, "", func(retention.QueueRow) error { visited(); return nil })
+		},
+		"Exclusions": func(ctx context.Context, w *warehouse.Warehouse, visited func()) error {
+			return w.Exclusions(ctx, "opted_out", func(string) error { visited(); return nil })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ package driver
 
 import (
 	"context"
+	"strings"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/retention"
@@ -28,6 +29,13 @@ type Warehouse interface {
 	// the same statement and is the as-of date of the data; not_found when alert_logic is empty, with nothing visited.
 	// An error of visit ends the read and is returned as it is.
 	Customers(ctx context.Context, visit func(retention.Customer) error) (asOf functions.Date, err error)
+
+	// Exclusions visits every customer_id of a table that stands beside the input tables, as text, each once, in bytewise
+	// order: customers who are never to be contacted, as ids or as keyed hashes of ids. A NULL and an empty text name
+	// nobody and are not visited; other columns of the table are not read. The table's name is checked first
+	// (CheckTable). A table or column that is not there is failed_precondition, named: an empty list is never made of it.
+	// An error of visit ends the read and is returned as it is.
+	Exclusions(ctx context.Context, table string, visit func(entry string) error) error
 
 	// ReplaceQueue replaces the day's rows of customer_priority by rows, whole and atomically: a reader sees the old
 	// day or the new one. An empty rows empties the day. Days before expireBefore are removed. It answers how many
@@ -52,6 +60,22 @@ type Warehouse interface {
 
 	// Close lets go of the engine. The warehouse is not usable after it.
 	Close() error
+}
+
+// maxTable is how long the name of a table may be.
+const maxTable = 128
+
+// CheckTable reports as failed_precondition what cannot be the name of a table beside the input tables: it becomes part
+// of a statement, so it holds letters, digits and "_" only.
+func CheckTable(name string) error {
+	strange := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_'
+	}
+	if name == "" || len(name) > maxTable || name[0] >= '0' && name[0] <= '9' || strings.ContainsFunc(name, strange) {
+		return functions.Errorf(functions.FailedPrecondition, "this is no name of a table").
+			WithHint("write letters, digits and _ only, such as retention_exclusions; the table stands beside the input tables")
+	}
+	return nil
 }
 
 // RunQuery narrows Runs; empty fields narrow nothing.

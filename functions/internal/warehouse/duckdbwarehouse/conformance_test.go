@@ -71,6 +71,10 @@ func load(t *testing.T, w *duckdbwarehouse.Warehouse, inputs warehousetest.Input
 		run(t, w.DB(), "INSERT INTO base_customers VALUES (?, CAST(? AS DECIMAL(38,9)), ?, CAST(? AS DECIMAL(38,9)), ?)",
 			r.CustomerID, amount(r.TotalRevenue), r.TotalOrders, amount(r.AvgOrderValue), lastOrder)
 	}
+	run(t, w.DB(), "CREATE TABLE "+warehousetest.ExclusionsTable+" (customer_id VARCHAR, why VARCHAR)")
+	for _, id := range inputs.Exclusions {
+		run(t, w.DB(), "INSERT INTO "+warehousetest.ExclusionsTable+" (customer_id) VALUES (?)", id)
+	}
 	for _, name := range inputs.Lacking {
 		if table, column, is := strings.Cut(name, "."); is {
 			run(t, w.DB(), "ALTER TABLE "+table+" DROP COLUMN "+column)

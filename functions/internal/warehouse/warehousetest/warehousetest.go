@@ -28,9 +28,15 @@ type Inputs struct {
 	Snapshot []Snapshot
 	Churn    []Churn
 	Base     []Base
+	// Exclusions are the customer_ids of a table of that name (ExclusionsTable), which has another column beside it.
+	Exclusions []sql.Null[string]
 	// Lacking names what is not there at all: a table ("alert_logic") or a column ("base_customers.total_revenue").
 	Lacking []string
 }
+
+// ExclusionsTable is the table of customers never to be contacted. Harnesses make it as
+// (customer_id STRING, why STRING); nobody reads why, and it may be NULL.
+const ExclusionsTable = "retention_exclusions"
 
 // Alert is a row of alert_logic.
 type Alert struct {
@@ -67,7 +73,7 @@ type Base struct {
 // Run runs the suite against the driver of the harness.
 func Run(t *testing.T, harness Harness) {
 	t.Helper()
-	for _, group := range [][]check{alertChecks, customerChecks, queueChecks, runChecks, contextChecks} {
+	for _, group := range [][]check{alertChecks, customerChecks, exclusionChecks, queueChecks, runChecks, contextChecks} {
 		for _, check := range group {
 			t.Run(check.name, func(t *testing.T) {
 				t.Parallel()
@@ -181,6 +187,7 @@ func everyCall(ctx context.Context, t trial, w driver.Warehouse) map[string]erro
 	_, errs["AlertOn"] = w.AlertOn(ctx, monday)
 	_, errs["NewestAlert"] = w.NewestAlert(ctx)
 	_, errs["Customers"] = w.Customers(ctx, func(customer) error { return nil })
+	errs["Exclusions"] = w.Exclusions(ctx, ExclusionsTable, func(string) error { return nil })
 	_, errs["ReplaceQueue"] = w.ReplaceQueue(ctx, monday, nil, functions.Date{})
 	errs["Queue"] = w.Queue(ctx, monday, "", func(queueRow) error { return nil })
 	_, errs["QueueSummary"] = w.QueueSummary(ctx, monday)
