@@ -183,6 +183,9 @@ func readReceipt(body []byte, want expectation) verdict {
 		if proven {
 			return verdict{state: functions.DeliveryConfirmed, receipt: r, why: "confirmed by the receipt of the first delivery: " + r.told()}
 		}
+		if !want.required { // a hook that cannot answer with ids has none to remember
+			return bare(http.StatusOK, want)
+		}
 		return unconfirmed("the receiver knows the message, but its first receipt is empty")
 	case receiptDone, "":
 		if proven {

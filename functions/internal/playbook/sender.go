@@ -25,9 +25,13 @@ import (
 const (
 	sendAttempts   = 3
 	retryPause     = 5 * time.Second
+	busyPause      = 10 * time.Second // after a 429: Make.com counts the requests of ten seconds
 	retryJitter    = 0.2              // of the pause, added at random so that many runs do not come back together
 	attemptTimeout = 30 * time.Second // the upper end of what the Standard Webhooks specification recommends
 )
+
+// longestAsked stands for every pause that is asked for and is longer: none of them fits into a run.
+const longestAsked = 24 * time.Hour
 
 // signatureTolerance is how far an answer's timestamp may be off (the specification's five minutes).
 const signatureTolerance = 5 * time.Minute
@@ -85,10 +89,7 @@ func (s *sender) send(ctx context.Context, id, runID string, body []byte, begun 
 		if !result.retry || result.attempts == sendAttempts {
 			return result
 		}
-		wait := time.Duration(float64(retryPause) * (1 + retryJitter*s.jitter()))
-		if asked := answer.retryAfter(s.now()); asked > wait {
-			wait = asked
-		}
+		wait := max(s.wait(result.status), answer.retryAfter(s.now()))
 		// A context's deadline is of the machine's clock, whatever clock the run is told.
 		if deadline, has := ctx.Deadline(); has && time.Until(deadline) < wait+attemptTimeout {
 			result.why += fmt.Sprintf("; the next try in %s does not fit into this run", wait.Round(time.Second))
@@ -99,6 +100,15 @@ func (s *sender) send(ctx context.Context, id, runID string, body []byte, begun 
 			return result
 		}
 	}
+}
+
+// wait is our own pause after an answer with that status; 0 stands for none.
+func (s *sender) wait(status int) time.Duration {
+	pause := retryPause
+	if status == http.StatusTooManyRequests {
+		pause = busyPause
+	}
+	return time.Duration(float64(pause) * (1 + retryJitter*s.jitter()))
 }
 
 // answer is what came back from one attempt.
@@ -170,8 +180,8 @@ func (s *sender) genuine(a answer, id string) bool {
 // retryAfter is the pause that the answer asks for; 0 when it asks for none.
 func (a answer) retryAfter(now time.Time) time.Duration {
 	text := a.header.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
-		return max(0, time.Duration(seconds)*time.Second)
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(max(0, seconds), int64(longestAsked/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(text); err == nil {
 		return max(0, at.Sub(now))

@@ -118,7 +118,10 @@ func newSender(t *testing.T, url string, secrets ...string) (*sender, *[]time.Du
 
 func TestRetries(t *testing.T) {
 	t.Parallel()
-	const base = 5500 * time.Millisecond // five seconds and half of the jitter
+	const (
+		base = 5500 * time.Millisecond // five seconds and half of the jitter
+		busy = 11 * time.Second        // ten seconds, in which Make.com counts, and half of the jitter
+	)
 	tests := []struct {
 		name     string
 		script   []http.HandlerFunc
@@ -141,12 +144,15 @@ func TestRetries(t *testing.T) {
 		{"nor of a connection that was cut", []http.HandlerFunc{cuts, says(410, "Webhook not found.")}, functions.DeliveryUnconfirmed, 410, 2, []time.Duration{base}},
 		{"nor of a message in work", []http.HandlerFunc{says(200, `{"receipt":"in_progress"}`), says(404, "")}, functions.DeliveryUnconfirmed, 404, 2, []time.Duration{base}},
 		{"nor of one that is too old by now", []http.HandlerFunc{cuts, says(200, `{"receipt":"expired"}`)}, functions.DeliveryUnconfirmed, 200, 2, []time.Duration{base}},
-		{"a final no after a busy hook is one", []http.HandlerFunc{says(429, ""), says(400, "Queue is full"), says(401, "")}, functions.DeliveryRefused, 401, 3, []time.Duration{base, base}},
-		{"the pause asked for in seconds is kept", []http.HandlerFunc{says(429, "", "Retry-After", "12"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{12 * time.Second}},
-		{"a pause shorter than ours is not", []http.HandlerFunc{says(429, "", "Retry-After", "1"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{base}},
+		{"a final no after a busy hook is one", []http.HandlerFunc{says(429, ""), says(400, "Queue is full"), says(401, "")}, functions.DeliveryRefused, 401, 3, []time.Duration{busy, base}},
+		{"the pause asked for in seconds is kept", []http.HandlerFunc{says(429, "", "Retry-After", "15"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{15 * time.Second}},
+		{"a pause shorter than ours is not", []http.HandlerFunc{says(429, "", "Retry-After", "1"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{busy}},
+		{"a failure may ask for a pause too", []http.HandlerFunc{says(500, "", "Retry-After", "7"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{7 * time.Second}},
 		{"the pause asked for as a date is kept", []http.HandlerFunc{says(503, "", "Retry-After", testNow.Add(20*time.Second).Format(http.TimeFormat)), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{20 * time.Second}},
 		{"a pause that does not fit leaves it for a later run", []http.HandlerFunc{says(429, "", "Retry-After", "3600"), says(200, done)}, functions.DeliveryUnconfirmed, 429, 1, []time.Duration{}},
-		{"a senseless pause is ours", []http.HandlerFunc{says(429, "", "Retry-After", "-5 apples"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{base}},
+		{"nor does one of more seconds than can be counted", []http.HandlerFunc{says(503, "", "Retry-After", "99999999999999999999"), says(200, done)}, functions.DeliveryUnconfirmed, 503, 1, []time.Duration{}},
+		{"a pause that is over is ours", []http.HandlerFunc{says(503, "", "Retry-After", "-99999999999999999999"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{base}},
+		{"a senseless pause is ours", []http.HandlerFunc{says(429, "", "Retry-After", "-5 apples"), says(200, done)}, functions.DeliveryConfirmed, 200, 2, []time.Duration{busy}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -248,11 +254,37 @@ func TestTheSecretWorksInBothDirections(t *testing.T) {
 func TestARedirectIsNeverFollowed(t *testing.T) {
 	t.Parallel()
 	other := newHook(t, says(200, done))
-	hook := newHook(t, says(307, "", "Location", other.URL))
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		hook := newHook(t, says(status, "", "Location", other.URL))
+		s, _ := newSender(t, hook.URL)
+		got := s.send(t.Context(), testID, testRunID, []byte(`{}`), func(int) {})
+		if got.state != functions.DeliveryRefused || len(hook.requests()) != 1 || len(other.requests()) != 0 {
+			t.Errorf("%d: got %s; the hook saw %d requests, the other host %d", status, got.state, len(hook.requests()), len(other.requests()))
+		}
+	}
+}
+
+// TestAnAnswerWithoutEndIsCut has the receiver write until nobody listens any more.
+func TestAnAnswerWithoutEndIsCut(t *testing.T) {
+	t.Parallel()
+	written := make(chan int, 1)
+	hook := newHook(t, func(w http.ResponseWriter, _ *http.Request) {
+		total := 0
+		defer func() { written <- total }()
+		for line := []byte(`{"receipt":"done","ticket_id":"RET-1","x":"` + strings.Repeat("x", 8<<10)); total < 1<<30; {
+			n, err := w.Write(line)
+			if total += n; err != nil {
+				return
+			}
+		}
+	})
 	s, _ := newSender(t, hook.URL)
 	got := s.send(t.Context(), testID, testRunID, []byte(`{}`), func(int) {})
-	if got.state != functions.DeliveryRefused || len(hook.requests()) != 1 || len(other.requests()) != 0 {
-		t.Errorf("got %s; the hook saw %d requests, the other host %d", got.state, len(hook.requests()), len(other.requests()))
+	if got.state != functions.DeliveryUnconfirmed || !strings.Contains(got.why, "larger than 65536 bytes") {
+		t.Errorf("got %s (%s), want unconfirmed as too large", got.state, got.why)
+	}
+	if total := <-written; total >= 1<<30 {
+		t.Errorf("all of %d bytes were taken", total)
 	}
 }
 
