@@ -15,6 +15,7 @@ import (
 	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive"
 	"github.com/retentionops/retentionops/functions/internal/audience"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
+	_ "github.com/retentionops/retentionops/functions/internal/mail/smtpmail"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
 	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/setup"

@@ -25,6 +25,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/archive"
 	"github.com/retentionops/retentionops/functions/internal/brief"
 	"github.com/retentionops/retentionops/functions/internal/destination"
+	"github.com/retentionops/retentionops/functions/internal/mail"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
 	"github.com/retentionops/retentionops/functions/internal/runlog"
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
@@ -63,6 +64,7 @@ type Env struct {
 	archive   Lazy[archive.Archive]
 	exports   Lazy[destination.Destination]
 	sheets    Lazy[destination.Destination]
+	mail      Lazy[mail.Sender]
 	book      loaded[*rulebook.Book]
 	templates loaded[*brief.Templates]
 }
@@ -153,6 +155,17 @@ func (e *Env) Sheets(ctx context.Context) (destination.Destination, error) {
 			WithHint("use destination csv")
 	}
 	return openPort(ctx, e, &e.sheets, "RETENTIONOPS_SHEETS", func(c Config) string { return c.Sheets }, destination.Open)
+}
+
+// Mail is the sender that RETENTIONOPS_MAIL names; nil, with no error, when it is not set: then nobody gets mail.
+func (e *Env) Mail(ctx context.Context) (mail.Sender, error) {
+	return e.mail.Get(func() (mail.Sender, error) {
+		settings, err := ReadSettings[mail.Settings](ctx, e)
+		if err != nil || settings.URL == "" {
+			return nil, err
+		}
+		return mail.Open(ctx, settings, e.Now, e.NewID)
+	})
 }
 
 // openTimeout bounds the opening of a port.

@@ -1,0 +1,255 @@
+// Package mailtest runs a real mail server inside a test: it takes mail by SMTP, keeps it, and misbehaves when told to.
+//
+// It is not linked by any program, and it delivers nothing.
+package mailtest
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+)
+
+// Server is a mail server on a loopback port. It stops with its test.
+type Server struct {
+	scheme   string
+	address  string
+	user     string
+	password string
+
+	mu       sync.Mutex
+	received []Received
+	attempts int
+	script   []Answer
+	stop     chan struct{}
+}
+
+// Option changes how a server is.
+type Option func(*Server, *smtp.Server)
+
+// WithUser lets in only who proves to be that user, by PLAIN.
+func WithUser(user, password string) Option {
+	return func(s *Server, _ *smtp.Server) { s.user, s.password = user, password }
+}
+
+// WithTLS encrypts from the first byte (smtps).
+func WithTLS(certificate tls.Certificate) Option {
+	return func(s *Server, server *smtp.Server) {
+		s.scheme = "smtps"
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	}
+}
+
+// WithSTARTTLS offers encryption by STARTTLS.
+func WithSTARTTLS(certificate tls.Certificate) Option {
+	return func(_ *Server, server *smtp.Server) {
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	}
+}
+
+// WithLimit announces that no mail above that many bytes is taken, and takes none.
+func WithLimit(bytes int64) Option {
+	return func(_ *Server, server *smtp.Server) { server.MaxMessageBytes = bytes }
+}
+
+// Start starts a server that takes every mail.
+func Start(t *testing.T, options ...Option) *Server {
+	t.Helper()
+	s := &Server{scheme: "smtp", stop: make(chan struct{})}
+	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &session{server: s, conn: c}, nil
+	}))
+	server.Domain = "mail.example.com"
+	server.AllowInsecureAuth = true // on this machine nobody listens in
+	server.ErrorLog = quiet{}
+	for _, option := range options {
+		option(s, server)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.address = listener.Addr().String()
+	if s.scheme == "smtps" {
+		listener = tls.NewListener(listener, server.TLSConfig)
+	}
+	var served sync.WaitGroup
+	served.Go(func() { _ = server.Serve(listener) })
+	t.Cleanup(func() {
+		close(s.stop)
+		_ = server.Close()
+		served.Wait()
+	})
+	return s
+}
+
+// URL is the server's, as RETENTIONOPS_MAIL takes it, with the user when the server wants one.
+func (s *Server) URL() string {
+	u := url.URL{Scheme: s.scheme, Host: s.address}
+	if s.user != "" {
+		u.User = url.User(s.user)
+	}
+	return u.String()
+}
+
+// Address is the server's host and port.
+func (s *Server) Address() string { return s.address }
+
+// Messages are the mails that the server took, in their order.
+func (s *Server) Messages() []Received {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.received)
+}
+
+// Attempts counts how often somebody began to hand over a mail.
+func (s *Server) Attempts() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.attempts
+}
+
+// Answer is how the server answers one attempt to hand over a mail. The zero Answer takes it.
+type Answer struct {
+	Sender    int            // reply to the sender's address: 451, 550; 0: taken
+	Recipient map[string]int // reply to a recipient, by address; the recipient "" stands for all
+	Mail      int            // reply to the mail itself, after the last of it
+	Hang      bool           // the mail is read, and no answer is given
+	Cut       bool           // the connection is cut in the middle of the mail
+	CutAfter  bool           // the connection is cut after the mail was taken, before the answer
+}
+
+// Refuse answers every attempt with one and the same SMTP reply, such as 451 (for now) or 550 (for good).
+func (s *Server) Refuse(code int) {
+	answers := make([]Answer, 100)
+	for i := range answers {
+		answers[i] = Answer{Sender: code}
+	}
+	s.Script(answers...)
+}
+
+// Script says how the next attempts are answered, one after the other; attempts after these are taken.
+func (s *Server) Script(answers ...Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script = slices.Clone(answers)
+}
+
+// next is the answer to the attempt that begins.
+func (s *Server) next() Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attempts++
+	if len(s.script) == 0 {
+		return Answer{}
+	}
+	answer := s.script[0]
+	s.script = s.script[1:]
+	return answer
+}
+
+// quiet takes what the server logs of clients that went away: tests send some away.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+func (quiet) Println(...any) {}
+
+// session is what one client does.
+type session struct {
+	server *Server
+	conn   *smtp.Conn
+	known  bool
+	answer Answer
+	from   string
+	to     []string
+}
+
+var _ smtp.AuthSession = (*session)(nil)
+
+// Telltale stands in every refusal of the server: no error may repeat it.
+const Telltale = "remote-text-that-must-not-leave"
+
+func refusal(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 7, 1}, Message: Telltale}
+}
+
+// AuthMechanisms implements smtp.AuthSession.
+func (s *session) AuthMechanisms() []string {
+	if s.server.user == "" {
+		return nil
+	}
+	return []string{sasl.Plain}
+}
+
+// Auth implements smtp.AuthSession.
+func (s *session) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, user, password string) error {
+		if user != s.server.user || password != s.server.password {
+			return refusal(535)
+		}
+		s.known = true
+		return nil
+	}), nil
+}
+
+// Mail implements smtp.Session.
+func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+	s.answer, s.from = s.server.next(), from
+	if s.server.user != "" && !s.known {
+		return refusal(530)
+	}
+	return refusal(s.answer.Sender)
+}
+
+// Rcpt implements smtp.Session.
+func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	for _, name := range []string{to, ""} {
+		if code := s.answer.Recipient[name]; code != 0 {
+			return refusal(code)
+		}
+	}
+	s.to = append(s.to, to)
+	return nil
+}
+
+// Data implements smtp.Session.
+func (s *session) Data(r io.Reader) error {
+	if s.answer.Cut {
+		_, _ = io.CopyN(io.Discard, r, 1024)
+		return s.conn.Conn().Close()
+	}
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if s.answer.Hang {
+		<-s.server.stop
+		return refusal(421)
+	}
+	if s.answer.Mail != 0 {
+		return refusal(s.answer.Mail)
+	}
+	s.server.mu.Lock()
+	defer s.server.mu.Unlock()
+	s.server.received = append(s.server.received, Received{From: s.from, To: slices.Clone(s.to), Raw: raw})
+	if s.answer.CutAfter {
+		return s.conn.Conn().Close()
+	}
+	return nil
+}
+
+// Reset implements smtp.Session.
+func (s *session) Reset() { s.from, s.to = "", nil }
+
+// Logout implements smtp.Session.
+func (s *session) Logout() error { return nil }
