@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
+	"unicode/utf8"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/archive"
@@ -57,8 +59,7 @@ func (c *claims) message(ctx context.Context, seen history) (message, error) {
 	return newest, nil
 }
 
-// made is what a run keeps beside the message that it stores: what the message was made from, and what a later run that
-// sends it again must tell of it.
+// made is what a message was made from, and what a later run that sends it again must tell of it.
 type made struct {
 	InputFingerprint string                  `json:"input_fingerprint"`
 	RulesVersion     string                  `json:"rules_version"`
@@ -71,49 +72,60 @@ type made struct {
 	Guardrails       functions.Guardrails    `json:"guardrails"`
 }
 
-// stored is a message as it lies in the archive.
+// stored is a message as it lies in the archive: one document, which is there whole or not at all.
 type stored struct {
-	body []byte // the message: what is sent twice under one id is the same bytes
-	from string // the run that made it
-	made made
+	RunID       string    `json:"run_id"`     // of the run that made it
+	WebhookID   string    `json:"webhook_id"` // under which it is sent
+	ExpiresAt   time.Time `json:"expires_at"` // the receiver drops it from then on
+	ContentType string    `json:"content_type"`
+	Body        string    `json:"body"` // byte for byte what is sent, every time
+	Made        made      `json:"made_from"`
 }
 
-// madeName names the document by the run, which the payload names: the payload is there whole or not at all, and so is
-// what belongs to it, as it is put first.
-func madeName(runID string) string { return "runs/" + runID + "/message.json" }
+// payloadType is the content type of a message that a run makes.
+const payloadType = "application/json"
+
+func payloadName(webhookID string) string { return "payloads/" + webhookID + ".json" }
+
+// payloadPrefix begins the names of all messages of a day.
+func payloadPrefix(key string) string { return "payloads/" + key }
+
+// stored reads the message of an id: archive.ErrNotFound when there is none, failed_precondition when it is no message.
+func (c *claims) stored(ctx context.Context, webhookID string) (*stored, error) {
+	document, err := c.archive.Get(ctx, payloadName(webhookID))
+	if err != nil {
+		return nil, fmt.Errorf("read the stored message: %w", err)
+	}
+	found := new(stored)
+	err = json.Unmarshal(document, found)
+	if err == nil && (found.WebhookID != webhookID || found.Body == "" || found.RunID == "" || found.ContentType == "") {
+		err = errors.New("it is no message of this id")
+	}
+	if err != nil {
+		return nil, functions.Errorf(functions.FailedPrecondition, "the stored message %s cannot be read", webhookID).
+			WithHint("use resend, which makes a new message").WithCause(err)
+	}
+	return found, nil
+}
 
 // again reads the message that this run sends again; nil when it makes a message of its own, under a new id. A message
 // is sent again as it is, so it must still say what is true: when customers or rules have changed since, only a resend
 // goes on, with a new message. A resend also makes a new one when the old one cannot arrive any more.
 func (w *run) again(ctx context.Context, earlier message) (*stored, error) {
-	body, err := w.Archive.Get(ctx, payloadName(earlier.id))
-	if errors.Is(err, archive.ErrNotFound) && w.in.Resend {
+	found, err := w.claims().stored(ctx, earlier.id)
+	if w.in.Resend && (errors.Is(err, archive.ErrNotFound) || functions.CodeOf(err) == functions.FailedPrecondition) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the stored payload: %w", err)
+		return nil, err
 	}
-	var kept payload
-	if err := json.Unmarshal(body, &kept); err != nil {
-		return nil, fmt.Errorf("read the stored payload: %w", err)
-	}
-	found := &stored{body: body, from: kept.RunID}
-	document, err := w.Archive.Get(ctx, madeName(kept.RunID))
-	if err != nil && !errors.Is(err, archive.ErrNotFound) {
-		return nil, fmt.Errorf("read what the stored payload was made from: %w", err)
-	}
-	if err == nil {
-		if err := json.Unmarshal(document, &found.made); err != nil {
-			return nil, fmt.Errorf("read what the stored payload was made from: %w", err)
-		}
-	}
-	same := found.made.RulesVersion == w.assessment.RulesVersion && found.made.InputFingerprint == w.assessment.Fingerprint
+	same := found.Made.RulesVersion == w.assessment.RulesVersion && found.Made.InputFingerprint == w.assessment.Fingerprint
 	switch {
-	case w.in.Resend && (!same || earlier.refused || !w.Now().Before(kept.ExpiresAt)):
+	case w.in.Resend && (!same || earlier.refused || !w.Now().Before(found.ExpiresAt)):
 		return nil, nil
 	case !same:
 		return nil, functions.Errorf(functions.FailedPrecondition,
-			"the data or the rules have changed since run %s stored the message of this day, which is not confirmed", kept.RunID).
+			"the data or the rules have changed since run %s stored the message of this day, which is not confirmed", found.RunID).
 			WithHint("use resend to send the new state")
 	default:
 		return found, nil
@@ -133,43 +145,47 @@ func (w *run) resume(ctx context.Context) error {
 		return nil
 	}
 	w.stored = found
-	w.out.P1Count, w.out.P2Count, w.out.P3Count = found.made.P1Count, found.made.P2Count, found.made.P3Count
-	w.out.Guardrails, w.row.ForcedBy = found.made.Guardrails, found.made.Guardrails.Overridden
-	w.out.Artifacts.Exports, w.out.Artifacts.GSheetsUploaded = found.made.Exports, found.made.GSheetsUploaded
-	w.row.ExportState = found.made.ExportState
+	w.out.P1Count, w.out.P2Count, w.out.P3Count = found.Made.P1Count, found.Made.P2Count, found.Made.P3Count
+	w.out.Guardrails, w.row.ForcedBy = found.Made.Guardrails, found.Made.Guardrails.Overridden
+	w.out.Artifacts.Exports, w.out.Artifacts.GSheetsUploaded = found.Made.Exports, found.Made.GSheetsUploaded
+	w.row.ExportState = found.Made.ExportState
 	return nil
 }
 
 // keep stores the message that this run made. From then on it is the message of its id.
 func (w *run) keep(ctx context.Context) (*stored, error) {
-	body, err := json.Marshal(w.payload())
+	planned := w.payload()
+	body, err := json.Marshal(planned)
+	if err == nil && !utf8.Valid(body) { // what is kept as text must come back as it was
+		err = errors.New("the message is not UTF-8")
+	}
 	if err != nil {
-		return nil, fmt.Errorf("write the payload: %w", err)
+		return nil, fmt.Errorf("write the message: %w", err)
 	}
-	mine := &stored{body: body, from: w.out.RunID, made: made{
-		InputFingerprint: w.assessment.Fingerprint, RulesVersion: w.assessment.RulesVersion,
-		P1Count: w.out.P1Count, P2Count: w.out.P2Count, P3Count: w.out.P3Count,
-		Exports: w.out.Artifacts.Exports, ExportState: w.row.ExportState, GSheetsUploaded: w.out.Artifacts.GSheetsUploaded,
-		Guardrails: w.out.Guardrails,
-	}}
-	document, err := json.Marshal(mine.made)
+	mine := &stored{
+		RunID: w.out.RunID, WebhookID: w.webhookID, ExpiresAt: planned.ExpiresAt, ContentType: payloadType, Body: string(body),
+		Made: made{
+			InputFingerprint: w.assessment.Fingerprint, RulesVersion: w.assessment.RulesVersion,
+			P1Count: w.out.P1Count, P2Count: w.out.P2Count, P3Count: w.out.P3Count,
+			Exports: w.out.Artifacts.Exports, ExportState: w.row.ExportState, GSheetsUploaded: w.out.Artifacts.GSheetsUploaded,
+			Guardrails: w.out.Guardrails,
+		},
+	}
+	document, err := json.MarshalIndent(mine, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("write what the payload was made from: %w", err)
+		return nil, fmt.Errorf("write the message: %w", err)
 	}
-	if err := w.Archive.Put(ctx, madeName(w.out.RunID), document); err != nil {
-		return nil, fmt.Errorf("keep what the payload was made from: %w", err)
-	}
+	put := w.Archive.PutIfAbsent
 	if !w.rollout.Sends { // what was never sent may be replaced
-		err = w.Archive.Put(ctx, payloadName(w.webhookID), body)
-	} else {
-		err = w.Archive.PutIfAbsent(ctx, payloadName(w.webhookID), body)
+		put = w.Archive.Put
 	}
+	err = put(ctx, payloadName(w.webhookID), document)
 	if errors.Is(err, archive.ErrExists) {
 		return nil, functions.Errorf(functions.Unavailable, "another run stored the message of this day in the meantime").
 			WithHint("trigger the day again")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("keep the payload: %w", err)
+		return nil, fmt.Errorf("keep the message: %w", err)
 	}
 	return mine, nil
 }

@@ -142,8 +142,8 @@ func TestASecondRunSendsTheStoredMessage(t *testing.T) {
 			t.Errorf("request %d is another message: %s %s", i+1, got.header.Get("webhook-id"), got.body)
 		}
 	}
-	if stored := string(h.document(t, "payloads/rop_2026-01-12_WARNING_production.json")); stored != requests[0].body {
-		t.Errorf("stored is %s; sent was %s", stored, requests[0].body)
+	if stored := h.message(t); stored.Body != requests[0].body {
+		t.Errorf("stored is %s; sent was %s", stored.Body, requests[0].body)
 	}
 	if diff := cmp.Diff(string(brief), string(h.document(t, "briefs/2026-01-12.json"))); diff != "" {
 		t.Errorf("brief (-before +after):\n%s", diff)

@@ -80,8 +80,3 @@ func links(exports []functions.TierExports) exportURLs {
 	}
 	return urls
 }
-
-func payloadName(webhookID string) string { return "payloads/" + webhookID + ".json" }
-
-// payloadPrefix begins the names of all messages of a day.
-func payloadPrefix(key string) string { return "payloads/" + key }

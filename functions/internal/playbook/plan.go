@@ -104,7 +104,7 @@ func (w *run) forecast(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if found != nil {
-			return "a run would send the message that run " + found.from + " stored once more, under the same id", nil
+			return "a run would send the message that run " + found.RunID + " stored once more, under the same id", nil
 		}
 	}
 	passed, stopped := priority.Pass(w.out.Guardrails, w.in.Override)

@@ -169,7 +169,7 @@ func TestWhichMessageItIsIsDecidedOnceTheDayIsClaimed(t *testing.T) {
 	t.Parallel()
 	hook := newHook(t, says(200, receipt))
 	h := newHouse(t, functions.PhaseProduction, hook.address())
-	h.Archive = &late{h.Archive, `{"run_id":"01KANOTHER"}`}
+	h.Archive = &late{h.Archive, `{"run_id":"01KANOTHER","webhook_id":"rop_2026-01-12_WARNING_production","content_type":"application/json","body":"{}"}`}
 	_, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
 	if problem := functions.ProblemOf(err, ""); !strings.Contains(problem.Detail, "since run 01KANOTHER stored the message") || len(hook.requests()) != 0 {
 		t.Errorf("got %+v and %d requests; want the other run's message seen, and nothing sent in its place", problem, len(hook.requests()))

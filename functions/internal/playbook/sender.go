@@ -60,15 +60,15 @@ type delivery struct {
 	attempts int
 }
 
-// send posts body under id. The bytes are the stored ones: what is sent twice under one id is the same message.
-// Begun is told each attempt before it is made.
-func (s *sender) send(ctx context.Context, id, runID string, body []byte, begun func(attempt int)) delivery {
+// send posts a stored message under its id: what is sent twice is the same bytes. Begun is told each attempt before it
+// is made.
+func (s *sender) send(ctx context.Context, message *stored, begun func(attempt int)) delivery {
 	var result delivery
 	answered, mayHaveRun := false, s.mayHaveRun
 	for {
 		result.attempts++
 		begun(result.attempts)
-		answer, err := s.post(ctx, id, body)
+		answer, err := s.post(ctx, message)
 		if err != nil {
 			result.verdict = verdict{state: functions.DeliveryUnknown, retry: true, why: faultWords(err)}
 			if answered { // an answer was there before: something is known
@@ -79,7 +79,8 @@ func (s *sender) send(ctx context.Context, id, runID string, body []byte, begun 
 			answered = true
 			result.status = answer.status
 			result.verdict = classify(answer.status, answer.body, expectation{
-				webhookID: id, runID: runID, required: s.required, forged: !s.genuine(answer, id),
+				webhookID: message.WebhookID, runID: message.RunID, required: s.required,
+				forged: !s.genuine(answer, message.WebhookID),
 			})
 			if mayHaveRun {
 				result.verdict = result.doubted()
@@ -118,9 +119,10 @@ type answer struct {
 	body   []byte // at most one byte more than maxAnswer
 }
 
-func (s *sender) post(ctx context.Context, id string, body []byte) (answer, error) {
+func (s *sender) post(ctx context.Context, message *stored) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
+	body := []byte(message.Body)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -128,13 +130,13 @@ func (s *sender) post(ctx context.Context, id string, body []byte) (answer, erro
 	now := s.now()
 	signatures := make([]string, len(s.signers))
 	for i, signer := range s.signers {
-		if signatures[i], err = signer.Sign(id, now, body); err != nil {
+		if signatures[i], err = signer.Sign(message.WebhookID, now, body); err != nil {
 			return answer{}, err
 		}
 	}
-	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Content-Type", message.ContentType)
 	request.Header.Set("User-Agent", "RetentionOps")
-	request.Header.Set(standardwebhooks.HeaderWebhookID, id)
+	request.Header.Set(standardwebhooks.HeaderWebhookID, message.WebhookID)
 	request.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	request.Header.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
 	if s.apiKey != "" {

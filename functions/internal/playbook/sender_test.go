@@ -93,6 +93,11 @@ func signs(secret, id string, at time.Time) http.HandlerFunc {
 
 const done = `{"receipt":"done","slack_message_ts":"1768204800.000100","ticket_id":"RET-2401"}`
 
+// message is a stored message with that body.
+func messageOf(body string) *stored {
+	return &stored{RunID: testRunID, WebhookID: testID, ContentType: payloadType, Body: body}
+}
+
 // newSender is a sender whose clock advances by its pauses, which it keeps.
 func newSender(t *testing.T, url string, secrets ...string) (*sender, *[]time.Duration) {
 	t.Helper()
@@ -162,7 +167,7 @@ func TestRetries(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			var begun []int
-			got := s.send(ctx, testID, testRunID, []byte(`{"date":"2026-01-12"}`), func(attempt int) { begun = append(begun, attempt) })
+			got := s.send(ctx, messageOf(`{"date":"2026-01-12"}`), func(attempt int) { begun = append(begun, attempt) })
 			if got.state != test.state || got.status != test.status || got.attempts != test.attempts {
 				t.Errorf("got %s, status %d, %d attempts (%s); want %s, status %d, %d attempts",
 					got.state, got.status, got.attempts, got.why, test.state, test.status, test.attempts)
@@ -182,7 +187,7 @@ func TestEveryAttemptIsTheSameMessage(t *testing.T) {
 	hook := newHook(t, says(500, ""), cuts, says(200, done))
 	s, _ := newSender(t, hook.URL, olderSecret)
 	body := `{"date":"2026-01-12","severity":"WARNING"}`
-	s.send(t.Context(), testID, testRunID, []byte(body), func(int) {})
+	s.send(t.Context(), messageOf(body), func(int) {})
 	times := map[string]bool{}
 	for i, got := range hook.requests() {
 		if got.body != body || got.header.Get("webhook-id") != testID || got.header.Get("x-make-apikey") != testAPIKey ||
@@ -243,7 +248,7 @@ func TestTheSecretWorksInBothDirections(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s, _ := newSender(t, newHook(t, test.answer).URL, olderSecret)
-			got := s.send(t.Context(), testID, testRunID, []byte(`{}`), func(int) {})
+			got := s.send(t.Context(), messageOf(`{}`), func(int) {})
 			if got.state != test.want {
 				t.Errorf("got %s (%s), want %s", got.state, got.why, test.want)
 			}
@@ -257,7 +262,7 @@ func TestARedirectIsNeverFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		hook := newHook(t, says(status, "", "Location", other.URL))
 		s, _ := newSender(t, hook.URL)
-		got := s.send(t.Context(), testID, testRunID, []byte(`{}`), func(int) {})
+		got := s.send(t.Context(), messageOf(`{}`), func(int) {})
 		if got.state != functions.DeliveryRefused || len(hook.requests()) != 1 || len(other.requests()) != 0 {
 			t.Errorf("%d: got %s; the hook saw %d requests, the other host %d", status, got.state, len(hook.requests()), len(other.requests()))
 		}
@@ -279,7 +284,7 @@ func TestAnAnswerWithoutEndIsCut(t *testing.T) {
 		}
 	})
 	s, _ := newSender(t, hook.URL)
-	got := s.send(t.Context(), testID, testRunID, []byte(`{}`), func(int) {})
+	got := s.send(t.Context(), messageOf(`{}`), func(int) {})
 	if got.state != functions.DeliveryUnconfirmed || !strings.Contains(got.why, "larger than 65536 bytes") {
 		t.Errorf("got %s (%s), want unconfirmed as too large", got.state, got.why)
 	}
@@ -324,7 +329,7 @@ func TestNoAnswerTellsNoSecret(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s, _ := newSender(t, test.url+path)
-			got := s.send(test.ctx, testID, testRunID, []byte(`{}`), func(int) {})
+			got := s.send(test.ctx, messageOf(`{}`), func(int) {})
 			if !strings.Contains(got.why, test.want) {
 				t.Errorf("got %q, want something with %q", got.why, test.want)
 			}
@@ -358,7 +363,7 @@ func TestAFinalNoThatIsNotSureTellsTheMend(t *testing.T) {
 	t.Parallel()
 	s, _ := newSender(t, newHook(t, says(410, "Webhook not found.")).URL)
 	s.mayHaveRun = true // an earlier run had no answer
-	got := s.send(t.Context(), testID, testRunID, []byte(`{}`), func(int) {})
+	got := s.send(t.Context(), messageOf(`{}`), func(int) {})
 	if got.state != functions.DeliveryUnconfirmed || !strings.Contains(got.why, "make a new hook") {
 		t.Errorf("got %s (%s), want unconfirmed with what to do", got.state, got.why)
 	}
@@ -376,7 +381,7 @@ func TestAFaultBeforeTheSendingLeavesAFinalNo(t *testing.T) {
 		s.url = refusing.URL // somebody mends the address in the meantime
 		return pause(ctx, wait)
 	}
-	if got := s.send(t.Context(), testID, testRunID, []byte(`{}`), func(int) {}); got.state != functions.DeliveryRefused || got.attempts != 2 {
+	if got := s.send(t.Context(), messageOf(`{}`), func(int) {}); got.state != functions.DeliveryRefused || got.attempts != 2 {
 		t.Errorf("got %s after %d attempts (%s), want refused after 2", got.state, got.attempts, got.why)
 	}
 }

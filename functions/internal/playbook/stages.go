@@ -160,7 +160,7 @@ func (w *run) send(ctx context.Context) error {
 		return err
 	}
 	s.mayHaveRun = w.stored != nil && w.earlier.mayHaveRun
-	got := s.send(ctx, w.webhookID, sent.from, sent.body, func(attempt int) {
+	got := s.send(ctx, sent, func(attempt int) {
 		// From here on something may have left: a run that breaks down in between must say so.
 		w.out.WebhookCalled, w.out.Attempts, w.out.DeliveryState = true, attempt, functions.DeliveryUnknown
 		functions.Report(ctx, functions.Progress{Stage: stageSend, Message: fmt.Sprintf("Sending, attempt %d of %d", attempt, sendAttempts)})
@@ -171,8 +171,8 @@ func (w *run) send(ctx context.Context) error {
 	w.out.Artifacts.JiraTicket = string(got.receipt.TicketID)
 	w.row.ConfirmationID = got.receipt.confirmation()
 	w.out.Reason = got.why
-	if sent.from != w.out.RunID {
-		w.out.Reason += "; sent was the message that run " + sent.from + " stored"
+	if sent.RunID != w.out.RunID {
+		w.out.Reason += "; sent was the message that run " + sent.RunID + " stored"
 	}
 	return undelivered(got)
 }
