@@ -34,12 +34,12 @@ var floors = map[string]int{
 	"functions/door": 5, "functions/internal/setup": 5,
 	"functions/internal/playbook": 4, "functions/internal/shop": 4,
 	"functions/internal/alert": 3, "functions/internal/priority": 3, "functions/internal/audience": 3,
-	"functions/internal/brief": 3, "functions/internal/runlog": 3,
+	"functions/internal/brief": 3, "functions/internal/runlog": 3, "functions/internal/exclusion": 3,
 	"functions/internal/rulebook": 2, "functions/internal/warehouse": 2, "functions/internal/destination": 2,
 	"functions/internal/archive": 2, "functions/internal/mail": 2,
 	"functions/internal/retention": 1, "functions/internal/directory": 1, "functions/internal/scheme": 1,
 	"functions/internal/browsertest": 1, "functions/internal/discoverytest": 1,
-	"functions":                      0, "rules": 0, "brief_templates": 0,
+	"functions": 0, "rules": 0, "brief_templates": 0,
 }
 
 // listed is what the go command tells of a package.

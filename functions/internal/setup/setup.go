@@ -53,6 +53,7 @@ type Options struct {
 	// CheckWarehouse, when set, is asked before the warehouse at that URL is opened: a command that only reads refuses a
 	// file that is not there, which the embedded engine would make.
 	CheckWarehouse func(url string) error
+	Today          functions.Date  // when set, stands in for today: the demo plays on orders of another year
 	Phase          functions.Phase // when set, stands in for the phase in rollout.yaml: the demo plays production
 }
 
@@ -111,8 +112,11 @@ func ReadSettings[S any](ctx context.Context, e *Env) (S, error) {
 		WithHint("the log names the variable").WithCause(err)
 }
 
-// Today is the present day in the configured time zone.
+// Today is the present day in the configured time zone, unless the program has another day stand in for it.
 func (e *Env) Today(ctx context.Context) (functions.Date, error) {
+	if day := e.options.Today; !day.IsZero() {
+		return day, nil
+	}
 	config, err := e.Config(ctx)
 	if err != nil {
 		return functions.Date{}, err

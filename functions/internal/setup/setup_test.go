@@ -217,3 +217,35 @@ func TestAnEditOfTheRulesHoldsFromTheNextCallOn(t *testing.T) {
 		}
 	}
 }
+
+func TestAnotherDayStandsInForToday(t *testing.T) {
+	t.Parallel()
+	e := setup.New(setup.Options{Today: functions.Date{Year: 2011, Month: time.January, Day: 17}, Now: time.Now})
+	if got, err := e.Today(t.Context()); err != nil || got.String() != "2011-01-17" {
+		t.Errorf("today is %v, %v", got, err)
+	}
+}
+
+func TestTheExclusionListIsReadByEveryCall(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "never.csv")
+	e := env(map[string]string{"RETENTIONOPS_EXCLUSIONS": "file://" + file})
+	for _, content := range []string{"C1\n", "C1\nC2\n", "C2\n"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		list, err := e.Exclusions(t.Context())
+		if err != nil || list.Has("C1") != strings.Contains(content, "C1") || list.Has("C2") != strings.Contains(content, "C2") {
+			t.Errorf("after %q: %d entries, %v", content, list.Len(), err)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Exclusions(t.Context()); functions.CodeOf(err) != functions.FailedPrecondition {
+		t.Errorf("a list that is gone: %v", err)
+	}
+	if list, err := env(nil).Exclusions(t.Context()); list != nil || err != nil {
+		t.Errorf("no list: %v, %v", list, err)
+	}
+}
