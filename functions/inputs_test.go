@@ -33,6 +33,7 @@ func TestInputsThatAreSound(t *testing.T) {
 		{"the largest audience", functions.ExportAudienceInput{Tier: functions.P3, Destination: functions.TargetBoth, Limit: new(functions.MaxLimit)}, false},
 		{"an audience that is only counted", functions.ExportAudienceInput{Tier: functions.P3, DryRun: true}, true},
 		{"a playbook", functions.TriggerPlaybookInput{Date: "2026-01-12", ExpectDigest: "abc", Resend: true, Override: person}, false},
+		{"a message once more", functions.TriggerPlaybookInput{Replay: "01KF2Z8M3T9Q6W1E5R7Y0V4N2P"}, false},
 		{"the newest runs", functions.ReadRecordInput{Record: functions.RecordRuns, Limit: new(1000)}, false},
 		{"one run", functions.ReadRecordInput{Record: functions.RecordRun, RunID: "01J"}, false},
 		{"why of a customer", functions.ReadRecordInput{Record: functions.RecordExplanation, CustomerID: "17865"}, false},
@@ -63,6 +64,7 @@ func TestInputsThatAreRefused(t *testing.T) {
 		dateHint     = `write YYYY-MM-DD, "latest" for the newest alert date, or leave date out for today`
 		overrideHint = `write {"by": "name", "why": "reason"}, each one line of at most 200 bytes`
 		noOverride   = "override needs a person and a reason"
+		replayDetail = "replay goes with no other field"
 		limitHint    = "write 1 to 100000, or leave it out for 2000"
 	)
 	tests := []struct {
@@ -123,6 +125,9 @@ func TestInputsThatAreRefused(t *testing.T) {
 		{"an override by nobody", functions.BuildPriorityQueueInput{Override: &functions.Override{Why: "x"}}, noOverride, overrideHint},
 		{"an override for nothing", functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: " \t"}}, noOverride, overrideHint},
 		{"an override of a novel", functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: strings.Repeat("w", 201)}}, noOverride, overrideHint},
+		{"a replay of a day", functions.TriggerPlaybookInput{Replay: "01J", Date: "latest"}, replayDetail, "it sends a stored message as it is; leave the other fields out"},
+		{"a plan of a replay", functions.TriggerPlaybookInput{Replay: "01J", DryRun: true}, replayDetail, "it sends a stored message as it is; leave the other fields out"},
+		{"a replay of what cannot be a run", functions.TriggerPlaybookInput{Replay: "../01J"}, "replay does not name a run", "write a run_id, as the list of runs shows them"},
 		{"an override with a second line", functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada\nBob", Why: "x"}}, noOverride, overrideHint},
 	}
 	for _, test := range tests {

@@ -6,8 +6,9 @@ import "time"
 // one for its end, and the newest is its state. JSON names are the column names. Nothing in it is a secret.
 //
 // notification_reason says in one word why people were notified: first, escalated (the day's WARNING was sent before),
-// repeated (the same message again, as it was not confirmed), forced (resend); or why not: no_alert, phase (it does not
-// act on the severity), inhibited (the day's CRITICAL was sent before), shadow, guardrail, failed.
+// repeated (the same message again, as it was not confirmed), forced (resend), replayed (a stored message again, because
+// a person wants it; forced_by names the run that it is of); or why not: no_alert, phase (it does not act on the
+// severity), inhibited (the day's CRITICAL was sent before), shadow, guardrail, failed.
 type Run struct {
 	RunID        string    `json:"run_id"`
 	RunTimestamp time.Time `json:"run_timestamp"` // begin of the run; the same in both rows
@@ -46,7 +47,7 @@ type Run struct {
 	EmailSent          bool          `json:"email_sent"`
 	ExportState        string        `json:"export_state"`        // csv, or what stood in for what
 	NotificationReason string        `json:"notification_reason"` // one word; see Run
-	ForcedBy           string        `json:"forced_by"`
+	ForcedBy           string        `json:"forced_by"`           // who passed a guardrail and why; the run that was replayed
 	ConfirmationID     string        `json:"confirmation_id"`
 	InputFingerprint   string        `json:"input_fingerprint"`
 	DryRun             bool          `json:"dry_run"`

@@ -1,6 +1,9 @@
 package functions
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 // TriggerPlaybook runs the day's playbook from decision to receipt and logs it (§8.2, tool 6).
 var TriggerPlaybook = define[TriggerPlaybookInput, TriggerPlaybookOutput](Tool{
@@ -17,15 +20,26 @@ type TriggerPlaybookInput struct {
 	Resend       bool      `json:"resend,omitempty" jsonschema:"send a day again that was already sent, under a new id"`
 	Override     *Override `json:"override,omitempty" jsonschema:"passes a guardrail that stops; is logged"`
 	ExpectDigest string    `json:"expect_digest,omitempty" jsonschema:"digest of a plan; refuses when anything has changed since"`
+	Replay       string    `json:"replay,omitempty" jsonschema:"run_id: send the stored message of that run again, under its id; goes with no other field"`
 }
 
 // Check implements Input.
 func (in TriggerPlaybookInput) Check() error {
+	if in.Replay != "" && in != (TriggerPlaybookInput{Replay: in.Replay}) {
+		return Errorf(InvalidArgument, "replay goes with no other field").
+			WithHint("it sends a stored message as it is; leave the other fields out")
+	}
+	if in.Replay != "" && !runID.MatchString(in.Replay) {
+		return Errorf(InvalidArgument, "replay does not name a run").WithHint("write a run_id, as the list of runs shows them")
+	}
 	if err := in.Date.Check(); err != nil {
 		return err
 	}
 	return in.Override.check()
 }
+
+// runID is what the id of a run looks like.
+var runID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // IsDryRun implements Input.
 func (in TriggerPlaybookInput) IsDryRun() bool { return in.DryRun }
@@ -48,6 +62,7 @@ type TriggerPlaybookOutput struct {
 	Artifacts      Artifacts     `json:"artifacts"`
 	LogWritten     bool          `json:"log_written" jsonschema:"whether the audit rows reached the warehouse"`
 	AlreadyDone    bool          `json:"already_done" jsonschema:"this is the result of an earlier run; nothing was sent now"`
+	ReplayOf       string        `json:"replay_of,omitempty" jsonschema:"run whose stored message was sent again; only for a replay"`
 	P1Count        int64         `json:"p1_count"`
 	P2Count        int64         `json:"p2_count"`
 	P3Count        int64         `json:"p3_count"`

@@ -18,6 +18,7 @@ const (
 	reasonEscalated = "escalated" // the day's WARNING was sent before
 	reasonRepeated  = "repeated"  // the same message again, after an attempt that was not confirmed
 	reasonForced    = "forced"    // resend: a new message on purpose
+	reasonReplayed  = "replayed"  // replay: a stored message again on purpose
 	reasonNoAlert   = "no_alert"
 	reasonPhase     = "phase" // it does not act on the severity
 	reasonShadow    = "shadow"
@@ -136,7 +137,7 @@ func (w *run) target() functions.Target { return cmp.Or(w.Target, functions.Targ
 // of an earlier run that sent the day, or held with an error when another run is at work.
 func (w *run) begin(ctx context.Context) (earlier *functions.TriggerPlaybookOutput, held bool, err error) {
 	w.enter(ctx, stageBegin, "Claiming the day")
-	w.claim, earlier, err = w.claims().take(ctx, w.key, w.out.RunID, w.in.Resend)
+	w.claim, earlier, err = w.claims().take(ctx, w.key, w.out.RunID, w.in.Resend || w.in.Replay != "")
 	if earlier != nil || err != nil {
 		return earlier, errors.Is(err, errHeld), err
 	}
@@ -149,6 +150,10 @@ func (w *run) begin(ctx context.Context) (earlier *functions.TriggerPlaybookOutp
 		return nil, false, err
 	}
 	delete(seen.claimed, w.claim.attempt)
+	if w.in.Replay != "" {
+		w.earlier, w.row.NotificationReason = seen.about(w.webhookID), reasonReplayed
+		return nil, false, nil
+	}
 	if w.earlier, err = w.claims().message(ctx, seen); err != nil {
 		return nil, false, err
 	}

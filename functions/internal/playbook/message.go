@@ -13,63 +13,73 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/archive"
 )
 
-// message is what the archive tells of the newest message of a day: the one that people have, or may have.
+// message is what the archive tells of a message of a day.
 type message struct {
 	id         string                           // its webhook-id; empty when the day has none
-	result     *functions.TriggerPlaybookOutput // of the run that delivered it; nil while that is not known
+	result     *functions.TriggerPlaybookOutput // of the first run that delivered it; nil while that is not known
 	mayHaveRun bool                             // an attempt to send it may have been worked
 	refused    bool                             // an attempt to send it met a final no
 }
 
-// message finds the newest message of a day. A message is newest by the attempt that made it: a resend that stored its
-// message has put it in the place of the one before, whatever became of it; one that did not get so far changes nothing.
+// message finds the newest message of a day: the one that people have, or may have. A message is newest by the attempt
+// that made it: a resend that stored its message has put it in the place of the one before, whatever became of it; one
+// that did not get so far changes nothing.
 func (c *claims) message(ctx context.Context, seen history) (message, error) {
 	stored, err := c.archive.List(ctx, payloadPrefix(seen.key))
 	if err != nil {
 		return message{}, fmt.Errorf("list the messages of %s: %w", seen.key, err)
 	}
-	var newest message
+	id := ""
 	if slices.Contains(stored, payloadName(seen.key)) {
-		newest.id = seen.key
+		id = seen.key
 	}
 	for attempt := seen.newest; attempt > 0 && len(stored) > 0; attempt-- {
 		if made := seen.claimed[attempt]; made != nil && slices.Contains(stored, payloadName(resendID(seen.key, made.RunID))) {
-			newest.id = resendID(seen.key, made.RunID)
+			id = resendID(seen.key, made.RunID)
 			break
 		}
 	}
-	if success := seen.success(); newest.id == "" && success != nil {
-		newest.id = success.WebhookID // an archive that keeps payloads for a while only
+	if success := seen.success(); id == "" && success != nil {
+		id = success.WebhookID // an archive that keeps payloads for a while only
 	}
-	for attempt := range seen.claimed {
-		end := seen.ended[attempt]
+	return seen.about(id), nil
+}
+
+// about tells of the message with that id.
+func (h history) about(id string) message {
+	about := message{id: id}
+	for attempt := 1; attempt <= h.newest; attempt++ {
+		end := h.ended[attempt]
 		switch {
-		case end == nil:
-			newest.mayHaveRun = true // killed
-		case end.WebhookID != newest.id:
+		case end == nil && h.claimed[attempt] != nil:
+			about.mayHaveRun = true // killed
+		case end == nil || end.WebhookID != id:
 		case end.Outcome.Status == functions.RunSuccess:
-			newest.result = &end.Outcome
+			if about.result == nil {
+				about.result = &end.Outcome
+			}
 		case end.Outcome.DeliveryState == functions.DeliveryRefused:
-			newest.refused = true
+			about.refused = true
 		case end.Outcome.DeliveryState != functions.DeliveryNone:
-			newest.mayHaveRun = true
+			about.mayHaveRun = true
 		}
 	}
-	newest.refused = newest.refused && !newest.mayHaveRun
-	return newest, nil
+	about.refused = about.refused && !about.mayHaveRun
+	return about
 }
 
 // made is what a message was made from, and what a later run that sends it again must tell of it.
 type made struct {
-	InputFingerprint string                  `json:"input_fingerprint"`
-	RulesVersion     string                  `json:"rules_version"`
-	P1Count          int64                   `json:"p1_count"`
-	P2Count          int64                   `json:"p2_count"`
-	P3Count          int64                   `json:"p3_count"`
-	Exports          []functions.TierExports `json:"exports"`
-	ExportState      string                  `json:"export_state"`
-	GSheetsUploaded  bool                    `json:"gsheets_uploaded"`
-	Guardrails       functions.Guardrails    `json:"guardrails"`
+	Decision         functions.GetAlertDecisionOutput `json:"decision"`
+	InputFingerprint string                           `json:"input_fingerprint"`
+	RulesVersion     string                           `json:"rules_version"`
+	P1Count          int64                            `json:"p1_count"`
+	P2Count          int64                            `json:"p2_count"`
+	P3Count          int64                            `json:"p3_count"`
+	Exports          []functions.TierExports          `json:"exports"`
+	ExportState      string                           `json:"export_state"`
+	GSheetsUploaded  bool                             `json:"gsheets_uploaded"`
+	Guardrails       functions.Guardrails             `json:"guardrails"`
 }
 
 // stored is a message as it lies in the archive: one document, which is there whole or not at all.
@@ -144,12 +154,18 @@ func (w *run) resume(ctx context.Context) error {
 		w.row.NotificationReason = reasonForced
 		return nil
 	}
-	w.stored = found
+	w.adopt(found)
+	return nil
+}
+
+// adopt makes a stored message the one of this run.
+func (w *run) adopt(found *stored) {
+	w.stored, w.webhookID = found, found.WebhookID
+	w.out.RulesVersion, w.row.InputFingerprint = found.Made.RulesVersion, found.Made.InputFingerprint
 	w.out.P1Count, w.out.P2Count, w.out.P3Count = found.Made.P1Count, found.Made.P2Count, found.Made.P3Count
 	w.out.Guardrails, w.row.ForcedBy = found.Made.Guardrails, found.Made.Guardrails.Overridden
 	w.out.Artifacts.Exports, w.out.Artifacts.GSheetsUploaded = found.Made.Exports, found.Made.GSheetsUploaded
 	w.row.ExportState = found.Made.ExportState
-	return nil
 }
 
 // keep stores the message that this run made. From then on it is the message of its id.
@@ -165,7 +181,7 @@ func (w *run) keep(ctx context.Context) (*stored, error) {
 	mine := &stored{
 		RunID: w.out.RunID, WebhookID: w.webhookID, ExpiresAt: planned.ExpiresAt, ContentType: payloadType, Body: string(body),
 		Made: made{
-			InputFingerprint: w.assessment.Fingerprint, RulesVersion: w.assessment.RulesVersion,
+			Decision: w.decision, InputFingerprint: w.assessment.Fingerprint, RulesVersion: w.assessment.RulesVersion,
 			P1Count: w.out.P1Count, P2Count: w.out.P2Count, P3Count: w.out.P3Count,
 			Exports: w.out.Artifacts.Exports, ExportState: w.row.ExportState, GSheetsUploaded: w.out.Artifacts.GSheetsUploaded,
 			Guardrails: w.out.Guardrails,

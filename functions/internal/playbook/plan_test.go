@@ -468,7 +468,7 @@ func TestProgressIsReported(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	stage, err := h.Archive.Get(t.Context(), "runs/01KFROMTHEDOOR/stage")
-	if err != nil || string(stage) != "end" {
+	if err != nil || string(stage) != "end confirmed" {
 		t.Errorf("the archive keeps stage %q, %v", stage, err)
 	}
 }

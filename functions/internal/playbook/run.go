@@ -85,7 +85,7 @@ type run struct {
 	key, webhookID string
 	claim          *claim
 	earlier        message // the day's newest message when this run claimed it
-	stored         *stored // that message, when this run sends it again
+	stored         *stored // the message of an earlier run, when this one sends it again
 	logged         bool    // the begin row was handed to the log
 	skipped        bool    // ends well, and nothing was sent
 	broke          bool    // the program panicked
@@ -96,6 +96,9 @@ type run struct {
 // A run that was made and did not deliver answers with its output and a *functions.Error that carries the same output
 // and the run's id. A day that was sent before answers with the first result, AlreadyDone. A day that another run works
 // on is failed_precondition with the id of that run; no run is made then, and none is logged.
+//
+// With Replay it sends the stored message of an earlier run again, as it is, also after a confirmed delivery: the
+// receiver then answers with its first receipt.
 //
 // A day in the shadow phase is claimed like any other, so that two runs do not write over each other; but it ends as
 // skipped and never as sent, so it may be run as often as people want to look at it.
@@ -148,7 +151,11 @@ func (w *run) work(ctx context.Context) (out functions.TriggerPlaybookOutput, er
 	if ctx.Err() != nil { // AfterFunc is a moment later; who has left already must leave no claim
 		leave()
 	}
-	if err := w.decide(called); err != nil || w.skipped {
+	decide := w.decide
+	if w.in.Replay != "" {
+		decide = w.recall
+	}
+	if err := decide(called); err != nil || w.skipped {
 		return out, stopped(going, w.row.Stage, err)
 	}
 	earlier, held, err := w.begin(called)
@@ -221,8 +228,12 @@ func (w *run) enter(ctx context.Context, stage, message string) {
 	if w.claim == nil {
 		return
 	}
+	delivery := w.out.DeliveryState
+	if stage == stageSend && w.rollout.Sends { // from here on something may leave
+		delivery = functions.DeliveryUnknown
+	}
 	// Where the run stopped can be told without it, less exactly: no reason to stop here.
-	if err := w.Log.Stage(ctx, w.out.RunID, stage); err != nil {
+	if err := w.Log.Stage(ctx, w.out.RunID, stage, delivery); err != nil {
 		w.Logger.WarnContext(ctx, "the stage of a run was not kept", "run_id", w.out.RunID, "stage", stage, "error", err.Error())
 	}
 }

@@ -15,6 +15,9 @@ import (
 // asked before anything is written. When an earlier message is sent again, nothing is built: its own queue and files
 // stand as they are.
 func (w *run) queue(ctx context.Context) error {
+	if w.stored != nil { // a replay
+		return nil
+	}
 	w.enter(ctx, stageQueue, "Building the priority queue")
 	if err := w.assess(ctx); err != nil {
 		return err
@@ -159,7 +162,7 @@ func (w *run) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.mayHaveRun = w.stored != nil && w.earlier.mayHaveRun
+	s.mayHaveRun = w.stored != nil && (w.earlier.mayHaveRun || w.earlier.result != nil)
 	got := s.send(ctx, sent, func(attempt int) {
 		// From here on something may have left: a run that breaks down in between must say so.
 		w.out.WebhookCalled, w.out.Attempts, w.out.DeliveryState = true, attempt, functions.DeliveryUnknown

@@ -42,7 +42,7 @@ func Example() {
 	}
 	run := retention.Run{RunID: "01KERUN", RunTimestamp: clock, Severity: functions.Warning}
 	fmt.Println("begin written:", log.Begin(ctx, run))
-	if err := log.Stage(ctx, run.RunID, "export"); err != nil {
+	if err := log.Stage(ctx, run.RunID, "send", functions.DeliveryUnknown); err != nil {
 		fmt.Println(err)
 	}
 	state, _ := log.Show(ctx, run.RunID)
@@ -50,7 +50,7 @@ func Example() {
 
 	clock = clock.Add(time.Hour) // it never ended
 	state, _ = log.Show(ctx, run.RunID)
-	fmt.Println(state.Status, state.Stage)
+	fmt.Println(state.Status, state.Stage, state.DeliveryState)
 
 	run.Status, run.Stage, run.DeliveryState = functions.RunSuccess, "end", functions.DeliveryConfirmed
 	fmt.Println("end written:", log.Finish(ctx, run))
@@ -58,8 +58,8 @@ func Example() {
 	fmt.Println(state.Status, state.Stage)
 	// Output:
 	// begin written: true
-	// running export
-	// abandoned export
+	// running send
+	// abandoned send unknown
 	// end written: true
 	// success end
 }

@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
@@ -102,17 +104,19 @@ func (l *Log) append(ctx context.Context, run retention.Run) (written bool) {
 	return false
 }
 
-// Stage keeps the stage that a running run has reached, so that a run that never ends can be told where it stopped.
-func (l *Log) Stage(ctx context.Context, runID, stage string) error {
+// Stage keeps the stage that a running run has reached and what is known of its delivery there, so that a run that never
+// ends can be told where it stopped.
+func (l *Log) Stage(ctx context.Context, runID, stage string, delivery functions.DeliveryState) error {
 	ctx, cancel := context.WithTimeout(ctx, ArchiveDeadline)
 	defer cancel()
-	return l.Archive.Put(ctx, stageName(runID), []byte(stage))
+	return l.Archive.Put(ctx, stageName(runID), []byte(stage+" "+string(delivery)))
 }
 
 func stageName(runID string) string { return "runs/" + runID + "/stage" }
 
 // List reads runs, newest first, each in its state. Rows that are still to be written count. A run that has been
-// running for longer than the longest possible one is shown as abandoned, and a running one with the stage it reached.
+// running for longer than the longest possible one is shown as abandoned. Both it and a running one are shown with the
+// stage they reached: a run that was killed while it sent may have delivered.
 func (l *Log) List(ctx context.Context, query warehouse.RunQuery) ([]retention.Run, error) {
 	runs, err := l.Warehouse.Runs(ctx, query)
 	if err != nil {
@@ -134,10 +138,14 @@ func (l *Log) look(ctx context.Context, run *retention.Run) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ArchiveDeadline)
 	defer cancel()
-	stage, err := l.Archive.Get(ctx, stageName(run.RunID))
+	document, err := l.Archive.Get(ctx, stageName(run.RunID))
 	switch {
 	case err == nil:
-		run.Stage = string(stage)
+		stage, delivery, _ := strings.Cut(strings.TrimSpace(string(document)), " ")
+		run.Stage = stage
+		if word := functions.DeliveryState(delivery); slices.Contains(functions.DeliveryStates, word) {
+			run.DeliveryState = word
+		}
 	case !errors.Is(err, archive.ErrNotFound):
 		l.Logger.WarnContext(ctx, "the stage of a run cannot be read", "run_id", run.RunID, "error", err.Error())
 	}

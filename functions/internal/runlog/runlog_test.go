@@ -254,10 +254,10 @@ func TestRunsAreListedInTheirState(t *testing.T) {
 		run := runOf(id)
 		run.RunTimestamp = start.Add(time.Duration(i) * 9 * time.Minute)
 		h.Begin(t.Context(), run)
-		if err := h.Stage(t.Context(), id, "begin"); err != nil {
+		if err := h.Stage(t.Context(), id, "begin", functions.DeliveryNone); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.Stage(t.Context(), id, "export"); err != nil {
+		if err := h.Stage(t.Context(), id, "send", functions.DeliveryUnknown); err != nil {
 			t.Fatal(err)
 		}
 		if id == "ended" {
@@ -270,6 +270,12 @@ func TestRunsAreListedInTheirState(t *testing.T) {
 	noStage := runOf("old without a stage")
 	noStage.RunTimestamp = start.Add(-time.Hour)
 	h.Begin(t.Context(), noStage)
+	early := runOf("early")
+	early.RunTimestamp = start.Add(-2 * time.Hour)
+	h.Begin(t.Context(), early)
+	if err := h.Stage(t.Context(), early.RunID, "export", functions.DeliveryNone); err != nil {
+		t.Fatal(err)
+	}
 
 	runs, err := h.List(t.Context(), warehouse.RunQuery{})
 	if err != nil {
@@ -277,10 +283,11 @@ func TestRunsAreListedInTheirState(t *testing.T) {
 	}
 	var got []string
 	for _, run := range runs {
-		got = append(got, fmt.Sprintf("%s: %s at %q", run.RunID, run.Status, run.Stage))
+		got = append(got, fmt.Sprintf("%s: %s at %q, %s", run.RunID, run.Status, run.Stage, run.DeliveryState))
 	}
 	want := []string{
-		`going: running at "export"`, `ended: skipped at "decide"`, `old: abandoned at "export"`, `old without a stage: abandoned at ""`,
+		`going: running at "send", unknown`, `ended: skipped at "decide", none`, `old: abandoned at "send", unknown`,
+		`old without a stage: abandoned at "", none`, `early: abandoned at "export", none`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("runs (-want +got)\n%s", diff)

@@ -322,7 +322,7 @@ func TestARunIDThatCannotBeANameIsStillLogged(t *testing.T) {
 	if lines := h.logged(t); len(lines) != 2 || lines[0]["run_log_row"] == nil {
 		t.Errorf("the program's log has %v", lines)
 	}
-	if err := h.Stage(t.Context(), "../escape", "send"); functions.CodeOf(err) != functions.InvalidArgument {
+	if err := h.Stage(t.Context(), "../escape", "send", functions.DeliveryUnknown); functions.CodeOf(err) != functions.InvalidArgument {
 		t.Errorf("Stage = %v, want invalid_argument", err)
 	}
 }
