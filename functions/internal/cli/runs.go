@@ -12,7 +12,7 @@ import (
 )
 
 func (c *command) runs() *cobra.Command {
-	cmd := &cobra.Command{Use: "runs", Short: "Read the audit log of playbook runs", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "runs", Short: "Read the audit log of playbook runs, and mend what a run left undone", Args: cobra.NoArgs}
 	var url string
 	cmd.PersistentFlags().StringVar(&url, "url", "", "a running serve or a deployed host; RETENTIONOPS_API_KEY is sent along")
 	limit := functions.DefaultRuns
@@ -41,7 +41,7 @@ func (c *command) runs() *cobra.Command {
 			return c.showRun(runs[0])
 		},
 	}
-	cmd.AddCommand(list, show)
+	cmd.AddCommand(list, show, c.replayRun(&url), c.reconcileRuns(&url))
 	return cmd
 }
 
@@ -74,7 +74,7 @@ func (c *command) showRuns(runs []functions.Run) error {
 	writer := c.newTable("run", "began", "date", "severity", "phase", "status", "delivery", "P1", "P2", "P3", "ticket")
 	for _, run := range runs {
 		writer.AppendRow([]any{
-			run.RunID, run.RunTimestamp.UTC().Format(time.DateTime), text(run.AlertDate), run.Severity, run.Phase, run.Status,
+			run.RunID, run.RunTimestamp.UTC().Format(time.DateTime), text(run.AlertDate), run.Severity, run.Phase, standing(run),
 			run.DeliveryState, text(run.P1Count), text(run.P2Count), text(run.P3Count), run.TicketID,
 		})
 	}
@@ -117,6 +117,14 @@ func (c *command) showRun(run functions.Run) error {
 	}
 	writer.Render()
 	return nil
+}
+
+// standing is a run's status in words. One that has not ended is told with the stage that it reached.
+func standing(run functions.Run) string {
+	if run.Stage != "" && (run.Status == functions.RunRunning || run.Status == functions.RunAbandoned) {
+		return fmt.Sprintf("%s at %s", run.Status, run.Stage)
+	}
+	return string(run.Status)
 }
 
 // text is a value that may be missing.
