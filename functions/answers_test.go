@@ -73,7 +73,7 @@ var ioTypes = []struct {
 		Date: day, TotalCustomers: 49378, StatusDistribution: functions.StatusCounts{Active: 19012, AtRisk: 12450, Inactive: 17916},
 		AtRiskByRiskLevel: functions.RiskCounts{High: 2891, Medium: 5178, Low: 4381},
 		StatusByRisk:      []functions.StatusRiskCell{{Status: functions.AtRisk, Risk: functions.RiskHigh, Customers: 2891}},
-		TierPreview:       tiers, DataQuality: quality, RulesVersion: "0123456789ab",
+		TierPreview:       tiers, DataQuality: quality, Excluded: 12, RulesVersion: "0123456789ab",
 	}},
 	{functions.BuildPriorityQueue, functions.BuildPriorityQueueInput{}, functions.BuildPriorityQueueOutput{}, functions.BuildPriorityQueueOutput{
 		Date: day, P1Count: 87, P2Count: 312, P3Count: 189, Total: 588, TableUpdated: "customer_priority", RowsReplaced: 580, Tiers: tiers,
@@ -81,7 +81,7 @@ var ioTypes = []struct {
 			ComparedWith: new(day.AddDays(-7)), Added: 20, Removed: 12, Unchanged: 560,
 			Moved: []functions.TierMovement{{From: functions.P1, To: functions.P2, Customers: 8}},
 		},
-		Guardrails: guarded, DataQuality: quality, RulesVersion: "0123456789ab", MedianRevenue: money("625.55"),
+		Guardrails: guarded, DataQuality: quality, Excluded: 12, RulesVersion: "0123456789ab", MedianRevenue: money("625.55"),
 	}},
 	{functions.GenerateBrief, functions.GenerateBriefInput{}, functions.GenerateBriefOutput{}, functions.GenerateBriefOutput{
 		Date: day, Format: functions.FormatSlack, Severity: functions.Critical, Phase: functions.PhaseShadow, Subject: "CRITICAL",
@@ -100,7 +100,7 @@ var ioTypes = []struct {
 			SlackPosted: true, SlackMessageTS: "1768200000.000100", JiraTicket: "RET-2401", GSheetsUploaded: true,
 			Exports: []functions.TierExports{{Tier: functions.P1, Rows: 87, Link: "file:///out/p1.csv"}},
 		},
-		LogWritten: true, ReplayOf: "01H", P1Count: 87, P2Count: 312, P3Count: 189, Guardrails: guarded, RulesVersion: "0123456789ab",
+		LogWritten: true, ReplayOf: "01H", P1Count: 87, P2Count: 312, P3Count: 189, Excluded: 12, Guardrails: guarded, RulesVersion: "0123456789ab",
 		Plan: &functions.Plan{
 			Tiers:        []functions.PlannedTier{{TierTotal: tiers[0], Exported: true}},
 			Destinations: []string{"file:///out"}, Sends: true, Channel: "#retention-alerts", Mention: "nobody", Digest: "abc",

@@ -79,6 +79,7 @@ type BuildPriorityQueueOutput struct {
 	Changes       QueueChanges `json:"changes"`
 	Guardrails    Guardrails   `json:"guardrails"`
 	DataQuality   DataQuality  `json:"data_quality"`
+	Excluded      int64        `json:"excluded" jsonschema:"customers on the exclusion list: in no tier"`
 	RulesVersion  string       `json:"rules_version"`
 	MedianRevenue Money        `json:"median_revenue" jsonschema:"median total_revenue that the rules compared with"`
 }

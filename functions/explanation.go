@@ -22,6 +22,7 @@ type Explanation struct {
 	RulesVersion  string             `json:"rules_version"`
 	MedianRevenue Money              `json:"median_revenue" jsonschema:"median total_revenue that the rules compared with"`
 	Signals       []NamedValue       `json:"signals" jsonschema:"what is known of the customer"`
+	Excluded      bool               `json:"excluded" jsonschema:"on the exclusion list: in no tier but that of a row made before it"`
 	SetAside      []CustomerFault    `json:"set_aside" jsonschema:"why the customer cannot be judged; nothing else follows then"`
 	Tier          Tier               `json:"tier,omitempty" jsonschema:"absent when no rule fits"`
 	RuleID        string             `json:"rule_id,omitempty" jsonschema:"the rule that gave the tier"`

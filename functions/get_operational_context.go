@@ -30,6 +30,7 @@ type GetOperationalContextOutput struct {
 	StatusByRisk       []StatusRiskCell `json:"status_by_risk" jsonschema:"the whole table: every status with every risk level"`
 	TierPreview        []TierTotal      `json:"tier_preview" jsonschema:"the tiers as the present rules would build them"`
 	DataQuality        DataQuality      `json:"data_quality"`
+	Excluded           int64            `json:"excluded" jsonschema:"customers on the exclusion list: in no tier, else counted like all"`
 	RulesVersion       string           `json:"rules_version"`
 }
 

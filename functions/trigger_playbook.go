@@ -66,6 +66,7 @@ type TriggerPlaybookOutput struct {
 	P1Count        int64         `json:"p1_count"`
 	P2Count        int64         `json:"p2_count"`
 	P3Count        int64         `json:"p3_count"`
+	Excluded       int64         `json:"excluded" jsonschema:"customers on the exclusion list: in no tier"`
 	Guardrails     Guardrails    `json:"guardrails"`
 	RulesVersion   string        `json:"rules_version"`
 	DryRun         bool          `json:"dry_run"`

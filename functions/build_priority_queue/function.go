@@ -38,7 +38,11 @@ func Handler(env *setup.Env) http.Handler {
 			if err != nil {
 				return out, err
 			}
-			assessment, err := priority.Assess(ctx, day.Warehouse, day.Book, day.Date)
+			excluded, err := env.Exclusions(ctx)
+			if err != nil {
+				return out, err
+			}
+			assessment, err := priority.Assess(ctx, day.Warehouse, day.Book, excluded, day.Date)
 			if err != nil {
 				return out, err
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/door"
+	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive" // an exclusion list may be a file
 	"github.com/retentionops/retentionops/functions/internal/audience"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
 	"github.com/retentionops/retentionops/functions/internal/setup"
@@ -42,9 +43,13 @@ func Handler(env *setup.Env) http.Handler {
 			if err != nil {
 				return out, err
 			}
+			excluded, err := env.Exclusions(ctx)
+			if err != nil {
+				return out, err
+			}
 			exporter := &audience.Exporter{
 				Warehouse: day.Warehouse, CSV: env.Exports, Sheets: env.Sheets, CSVAt: config.Exports, SheetsAt: config.Sheets,
-				Settings: settings, Logger: env.Logger(),
+				Settings: settings, Excluded: excluded, Logger: env.Logger(),
 			}
 			return exporter.Export(ctx, day.Date, in, day.Book.Rollout().Folder)
 		})

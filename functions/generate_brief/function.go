@@ -71,7 +71,11 @@ func (w writer) write(ctx context.Context, in functions.GenerateBriefInput) (out
 
 // gather reads what a brief tells of.
 func (w writer) gather(ctx context.Context, day setup.Day, decision functions.GetAlertDecisionOutput) (in brief.Input, err error) {
-	assessment, err := priority.Assess(ctx, day.Warehouse, day.Book, day.Date)
+	excluded, err := w.env.Exclusions(ctx)
+	if err != nil {
+		return in, err
+	}
+	assessment, err := priority.Assess(ctx, day.Warehouse, day.Book, excluded, day.Date)
 	if err != nil {
 		return in, err
 	}

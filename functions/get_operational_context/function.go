@@ -12,6 +12,7 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/door"
 	"github.com/retentionops/retentionops/functions/internal/alert"
+	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive" // an exclusion list may be a file
 	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )
@@ -29,7 +30,11 @@ func Handler(env *setup.Env) http.Handler {
 			if err != nil {
 				return out, err
 			}
-			assessment, err := priority.Assess(ctx, day.Warehouse, day.Book, day.Date)
+			excluded, err := env.Exclusions(ctx)
+			if err != nil {
+				return out, err
+			}
+			assessment, err := priority.Assess(ctx, day.Warehouse, day.Book, excluded, day.Date)
 			if err != nil {
 				return out, err
 			}

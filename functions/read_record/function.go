@@ -69,7 +69,13 @@ func explanation(ctx context.Context, env *setup.Env, in functions.ReadRecordInp
 	if err != nil {
 		return nil, err
 	}
-	explainer := priority.Explainer{Queues: day.Warehouse, Customers: day.Warehouse, Archive: papers, Book: day.Book}
+	excluded, err := env.Exclusions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	explainer := priority.Explainer{
+		Queues: day.Warehouse, Customers: day.Warehouse, Archive: papers, Book: day.Book, Excluded: excluded,
+	}
 	explained, err := explainer.Explain(ctx, in.CustomerID, day.Date)
 	if err != nil {
 		return nil, err

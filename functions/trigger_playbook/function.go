@@ -98,7 +98,9 @@ func (d *desk) runner(ctx context.Context) (*playbook.Runner, error) {
 		target = functions.TargetBoth // the file stands in when the sheet fails (§14)
 	}
 	return &playbook.Runner{
-		Alert: day.Decider, Customers: day.Warehouse, Book: day.Book, Templates: templates,
+		Alert: day.Decider, Customers: day.Warehouse,
+		Exclusions: func(ctx context.Context) (priority.Exclusions, error) { return d.env.Exclusions(ctx) },
+		Book:       day.Book, Templates: templates,
 		Builder: &priority.Builder{Queues: day.Warehouse, Archive: papers, Now: d.env.Now, KeepDays: day.KeepDays},
 		Exporter: &audience.Exporter{
 			Warehouse: day.Warehouse, CSV: d.env.Exports, Sheets: d.env.Sheets, CSVAt: config.Exports, SheetsAt: config.Sheets,

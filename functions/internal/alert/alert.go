@@ -126,7 +126,7 @@ func finite(value float64) bool { return !math.IsNaN(value) && !math.IsInf(value
 func Context(a *retention.Assessment) functions.GetOperationalContextOutput {
 	out := functions.GetOperationalContextOutput{
 		Date: a.AsOf, TotalCustomers: a.Customers, StatusByRisk: a.StatusByRisk, TierPreview: a.Tiers,
-		DataQuality: a.Quality, RulesVersion: a.RulesVersion,
+		DataQuality: a.Quality, Excluded: a.Excluded, RulesVersion: a.RulesVersion,
 	}
 	statuses := map[functions.Status]*int64{
 		functions.Active: &out.StatusDistribution.Active, functions.AtRisk: &out.StatusDistribution.AtRisk,

@@ -115,8 +115,13 @@ type collector struct {
 	available int64
 	cut       int64
 	leftOut   [len(faults)]functions.LeftOut
-	version   string // of the rules, as the rows carry it
+	never     Exclusions // nil excludes nobody
+	excluded  int64      // rows of customers who are excluded since the queue was built
+	version   string     // of the rules, as the rows carry it
 }
+
+// onTheList is why a customer is left out who was put on the exclusion list after the queue was built.
+const onTheList = "on the exclusion list since the queue was built"
 
 // namedIDs is how many of the customers left out are named (functions.LeftOut).
 const namedIDs = 20
@@ -127,6 +132,10 @@ func (c *collector) add(row *retention.QueueRow) {
 	limit := c.limit
 	if limit == 0 {
 		limit = functions.DefaultLimit
+	}
+	if c.never != nil && c.never.Has(row.CustomerID) {
+		c.excluded++
+		return
 	}
 	switch fault := faultOf(row.CustomerID); {
 	case fault != sound:
@@ -158,6 +167,9 @@ func (c *collector) report() Report {
 			out.Reason = faults[fault]
 			report.LeftOut = append(report.LeftOut, out)
 		}
+	}
+	if c.excluded > 0 { // not named: the list is nobody's business
+		report.LeftOut = append(report.LeftOut, functions.LeftOut{Reason: onTheList, Customers: c.excluded, CustomerIDs: []string{}})
 	}
 	return report
 }

@@ -19,6 +19,11 @@ type Queue interface {
 	QueueSummary(ctx context.Context, date functions.Date) (retention.QueueSummary, error)
 }
 
+// Exclusions tell who is never to be contacted.
+type Exclusions interface {
+	Has(customerID string) bool
+}
+
 // defaultDeadline bounds one delivery when an Exporter names no other.
 const defaultDeadline = 20 * time.Second
 
@@ -30,6 +35,7 @@ type Exporter struct {
 	// CSVAt and SheetsAt are the URLs of the destinations. A digest stands for them too; they are told to nobody.
 	CSVAt, SheetsAt string
 	Settings        Settings
+	Excluded        Exclusions    // left out of a stored queue, which may be older than the entry; nil excludes nobody
 	Logger          *slog.Logger  // told of a sheet that a file stood in for; nil: nobody is
 	Deadline        time.Duration // for one delivery; 0 means 20 s
 }
@@ -66,7 +72,7 @@ func (e *Exporter) Export(
 }
 
 // Deliver delivers a tier as it was just judged, without reading it back: what leaves is what the guardrails saw, whatever
-// is stored in the meantime. The rest is as with Export; it answers the same digest for the same rows.
+// is stored in the meantime. Who is excluded is not among the rows. The rest is as with Export; it answers the same digest for the same rows.
 func (e *Exporter) Deliver(
 	ctx context.Context, judged *retention.Assessment, tier functions.Tier, target functions.Target, folder string,
 ) (functions.ExportAudienceOutput, error) {
@@ -108,7 +114,7 @@ func (e *Exporter) output(
 func (e *Exporter) read(
 	ctx context.Context, date functions.Date, in functions.ExportAudienceInput,
 ) (*collector, string, error) {
-	c := &collector{limit: functions.DefaultLimit}
+	c := &collector{limit: functions.DefaultLimit, never: e.Excluded}
 	if in.Limit != nil {
 		c.limit = *in.Limit
 	}

@@ -88,6 +88,13 @@ func customers(data *Data, in Input) {
 	assessment, currency := in.Assessment, in.Settings.Currency
 	data.Customers, data.RulesVersion = Count(assessment.Customers), assessment.RulesVersion
 	data.SetAside = Count(assessment.Quality.SetAside)
+	if assessment.Excluded > 0 {
+		verb := "are"
+		if assessment.Excluded == 1 {
+			verb = "is"
+		}
+		data.Notes = append(data.Notes, fmt.Sprintf("%s %s on the exclusion list and in no tier.", plural(assessment.Excluded, "customer", "customers"), verb))
+	}
 	issues := assessment.Quality.Issues
 	if more := len(issues) - maxList; more > 0 {
 		data.Notes = append(data.Notes, fmt.Sprintf("%d more kinds of data issue are not listed here.", more))

@@ -107,12 +107,24 @@ func (w *run) expected(ctx context.Context) error {
 	return nil
 }
 
-// assess judges the customers, once a run.
+// assess judges the customers, once a run. A list of exclusions that cannot be read ends the run: nobody may be
+// contacted by an accident.
 func (w *run) assess(ctx context.Context) (err error) {
-	if w.assessment == nil {
-		w.assessment, err = priority.Assess(ctx, w.Customers, w.Book, w.out.Date)
+	if w.assessment != nil {
+		return nil
 	}
-	return err
+	var excluded priority.Exclusions
+	if w.Exclusions != nil {
+		if excluded, err = w.Exclusions(ctx); err != nil {
+			return err
+		}
+	}
+	assessment, err := priority.Assess(ctx, w.Customers, w.Book, excluded, w.out.Date)
+	if err != nil {
+		return err
+	}
+	w.assessment, w.out.Excluded = assessment, assessment.Excluded
+	return nil
 }
 
 // ready looks for what the sending and the exports cannot do without.

@@ -46,18 +46,20 @@ var errStopped = errors.New("the program is about to end")
 type Runner struct {
 	Alert     *alert.Decider
 	Customers priority.Customers
-	Book      *rulebook.Book
-	Templates *brief.Templates
-	Builder   *priority.Builder
-	Exporter  *audience.Exporter
-	Target    functions.Target // where audiences go; empty is csv. With both, the file stands in for a sheet that fails
-	Log       *runlog.Log
-	Archive   archive.Archive
-	Client    *http.Client
-	Config    Config
-	Logger    *slog.Logger
-	Now       func() time.Time
-	NewID     func() string // makes the id of a run whose call has none
+	// Exclusions reads who is never to be contacted; nil excludes nobody.
+	Exclusions func(context.Context) (priority.Exclusions, error)
+	Book       *rulebook.Book
+	Templates  *brief.Templates
+	Builder    *priority.Builder
+	Exporter   *audience.Exporter
+	Target     functions.Target // where audiences go; empty is csv. With both, the file stands in for a sheet that fails
+	Log        *runlog.Log
+	Archive    archive.Archive
+	Client     *http.Client
+	Config     Config
+	Logger     *slog.Logger
+	Now        func() time.Time
+	NewID      func() string // makes the id of a run whose call has none
 
 	Longest time.Duration // of a run; 0 is DefaultLongest
 	Hold    time.Duration // of a claim; 0 is DefaultHold. It must be longer than Longest

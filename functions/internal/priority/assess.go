@@ -26,20 +26,34 @@ type Customers interface {
 	Customers(ctx context.Context, visit func(retention.Customer) error) (asOf functions.Date, err error)
 }
 
-// Assess reads every customer and judges each by the book. The input tables hold one day only: when that is not date,
+// Exclusions tell who is never to be contacted.
+type Exclusions interface {
+	Has(customerID string) bool
+}
+
+// Assess reads every customer and judges each by the book. Who is excluded is in no tier, whatever the rules say, and
+// else counts like everybody: in the statuses, in the data's faults and in the median, so that the list changes nobody
+// else's verdict. Nil excludes nobody. The input tables hold one day only: when that is not date,
 // the answer is failed_precondition, naming both, and never today's customers under another day's name.
-func Assess(ctx context.Context, source Customers, book *rulebook.Book, date functions.Date) (*retention.Assessment, error) {
+func Assess(
+	ctx context.Context, source Customers, book *rulebook.Book, excluded Exclusions, date functions.Date,
+) (*retention.Assessment, error) {
 	functions.Report(ctx, functions.Progress{Stage: "read", Message: "Reading the customers"})
 	a := &retention.Assessment{RulesVersion: book.Version()}
 	quality := map[string]*functions.QualityIssue{}
 	print := fingerprint{hash: sha256.New()}
 	var sound []retention.Customer
+	var barred []bool // which of the sound ones are excluded
 	asOf, err := source.Customers(ctx, func(c retention.Customer) error {
 		a.Customers++
-		print.add(&c)
+		never := excluded != nil && excluded.Has(c.ID)
+		if never {
+			a.Excluded++
+		}
+		print.add(&c, never)
 		faults := book.Vet(&c)
 		if len(faults) == 0 {
-			sound = append(sound, c)
+			sound, barred = append(sound, c), append(barred, never)
 			return nil
 		}
 		a.Quality.SetAside++
@@ -69,11 +83,11 @@ func Assess(ctx context.Context, source Customers, book *rulebook.Book, date fun
 		return cmp.Or(cmp.Compare(y.Customers, x.Customers), cmp.Compare(x.Issue, y.Issue))
 	})
 	functions.Report(ctx, functions.Progress{Stage: "judge", Message: fmt.Sprintf("Judging %d customers", len(sound))})
-	return a, judge(ctx, a, book, sound)
+	return a, judge(ctx, a, book, sound, barred)
 }
 
 // judge fills the assessment's table, rows and totals from the sound customers.
-func judge(ctx context.Context, a *retention.Assessment, book *rulebook.Book, sound []retention.Customer) error {
+func judge(ctx context.Context, a *retention.Assessment, book *rulebook.Book, sound []retention.Customer, barred []bool) error {
 	judge := book.NewJudge(a.MedianRevenue)
 	counts := map[functions.Status]map[functions.Risk]int64{}
 	for _, status := range functions.Statuses {
@@ -86,6 +100,9 @@ func judge(ctx context.Context, a *retention.Assessment, book *rulebook.Book, so
 		}
 		c := &sound[i]
 		counts[functions.Status(c.Status.V)][functions.Risk(c.RiskLevel.V)]++
+		if barred[i] {
+			continue
+		}
 		verdict, err := judge.Judge(c)
 		if err != nil {
 			return fmt.Errorf("judge a customer by rules %s: %w", a.RulesVersion, err)
@@ -167,8 +184,9 @@ type fingerprint struct {
 
 func (f *fingerprint) sum() string { return hex.EncodeToString(f.hash.Sum(nil)[:16]) }
 
-// add takes in every column that a verdict or a file can depend on. Fields are told apart by their length.
-func (f *fingerprint) add(c *retention.Customer) {
+// add takes in every column that a verdict or a file can depend on, and whether the customer is excluded. Fields are
+// told apart by their length. The list itself is not taken in: entries that are nobody's change no queue.
+func (f *fingerprint) add(c *retention.Customer, never bool) {
 	line := f.line[:0]
 	text := func(value string, valid bool) {
 		if !valid {
@@ -210,6 +228,9 @@ func (f *fingerprint) add(c *retention.Customer) {
 	text(c.TotalRevenue.V.String(), c.TotalRevenue.Valid)
 	number(c.TotalOrders.V, c.TotalOrders.Valid)
 	text(c.AvgOrderValue.V.String(), c.AvgOrderValue.Valid)
+	if never {
+		line = append(line, '!')
+	}
 	f.line = line
 	_, _ = f.hash.Write(line) // a hash never fails to take bytes
 }

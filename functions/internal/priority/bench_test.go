@@ -78,7 +78,7 @@ func BenchmarkQueueOfAMillion(b *testing.B) {
 	var most uint64
 	for b.Loop() {
 		began := time.Now()
-		assessment, err := priority.Assess(ctx, opened, book, today)
+		assessment, err := priority.Assess(ctx, opened, book, nil, today)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -46,7 +46,7 @@ func (b *Builder) Build(
 ) (functions.BuildPriorityQueueOutput, error) {
 	out := functions.BuildPriorityQueueOutput{
 		Date: a.AsOf, Total: int64(len(a.Rows)), DryRun: o.DryRun, Tiers: a.Tiers, DataQuality: a.Quality,
-		RulesVersion: a.RulesVersion, MedianRevenue: a.MedianRevenue,
+		Excluded: a.Excluded, RulesVersion: a.RulesVersion, MedianRevenue: a.MedianRevenue,
 	}
 	for _, tier := range a.Tiers {
 		switch tier.Tier {

@@ -20,18 +20,23 @@ type Explainer struct {
 	Customers Customers
 	Archive   archive.Archive // holds the rules of each version, and what each day's queue was built from
 	Book      *rulebook.Book  // the present rules
+	Excluded  Exclusions      // who is never to be contacted, as the list stands now; nil excludes nobody
 }
 
 // Explain gives the receipt of a customer's row in the queue of a day, by the rules and the statistics that the row was
 // made with. A customer without a row is judged from the input tables by the present rules, if they are as of that day.
-// A customer that is in neither is not_found.
+// A customer that is in neither is not_found. Who is on the exclusion list has no tier but that of a row that was made
+// before; the receipt says so.
 func (e *Explainer) Explain(ctx context.Context, customerID string, date functions.Date) (functions.Explanation, error) {
 	row, rows, err := e.find(ctx, customerID, date)
 	if err != nil {
 		return functions.Explanation{}, err
 	}
+	never := e.Excluded != nil && e.Excluded.Has(customerID)
 	if row != nil {
-		return e.ofRow(ctx, row)
+		receipt, err := e.ofRow(ctx, row)
+		receipt.Excluded = never
+		return receipt, err
 	}
 	var c *retention.Customer
 	all, err := ReadPopulation(ctx, e.Customers, e.Book, func(one *retention.Customer) {
@@ -56,6 +61,13 @@ func (e *Explainer) Explain(ctx context.Context, customerID string, date functio
 		return functions.Explanation{}, err
 	}
 	receipt.Origin, receipt.Date = functions.OriginTables, &all.AsOf
+	if never {
+		receipt = rulebook.Explanation{
+			CustomerID: receipt.CustomerID, Date: receipt.Date, Origin: receipt.Origin, RulesVersion: receipt.RulesVersion,
+			MedianRevenue: receipt.MedianRevenue, Signals: receipt.Signals, Excluded: true, SetAside: receipt.SetAside,
+			Rules: []functions.AskedRule{}, Changes: []functions.TierChange{}, Differences: []functions.StoredDifference{},
+		}
+	}
 	return functions.Explanation(receipt), nil
 }
 

@@ -46,7 +46,7 @@ func builtOffice(t *testing.T) office {
 		Queues: o.warehouse, Archive: o.archive, KeepDays: 90,
 		Now: func() time.Time { return time.Date(2026, 1, 12, 6, 0, 0, 0, time.UTC) },
 	}
-	a, err := priority.Assess(ctx, o.warehouse, o.built, today)
+	a, err := priority.Assess(ctx, o.warehouse, o.built, nil, today)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func shipped(t *testing.T) *rulebook.Book {
 
 func assess(t *testing.T, w *warehouse.Warehouse) *retention.Assessment {
 	t.Helper()
-	a, err := priority.Assess(context.Background(), w, shipped(t), today)
+	a, err := priority.Assess(context.Background(), w, shipped(t), nil, today)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestWhoCannotBeJudgedIsCountedAndInNoTier(t *testing.T) {
 
 func TestAnotherDayIsNeverAnsweredWithTodaysCustomers(t *testing.T) {
 	t.Parallel()
-	_, err := priority.Assess(t.Context(), stocked(t), shipped(t), today.AddDays(-1))
+	_, err := priority.Assess(t.Context(), stocked(t), shipped(t), nil, today.AddDays(-1))
 	if functions.CodeOf(err) != functions.FailedPrecondition {
 		t.Fatalf("got %v", err)
 	}

@@ -79,12 +79,13 @@ type Assessment struct {
 	AsOf          functions.Date
 	RulesVersion  string
 	MedianRevenue functions.Money
-	Customers     int64                      // all ids seen, those set aside included
+	Customers     int64                      // all ids seen, those set aside and those excluded included
+	Excluded      int64                      // of those, who is on the exclusion list: in no tier, else counted like everybody
 	StatusByRisk  []functions.StatusRiskCell // every pair, in the order of functions.Statuses and functions.Risks
 	Tiers         []functions.TierTotal      // every tier, in order
 	Quality       functions.DataQuality
 	Rows          []QueueRow // tier, then score descending, then customer id
-	Fingerprint   string     // stands for exactly these customers as read
+	Fingerprint   string     // stands for exactly these customers as read, and who of them is excluded
 }
 
 // Run is one row of ops_runs_log. Callers see it as it is, so the contract holds it.

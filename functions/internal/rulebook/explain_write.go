@@ -15,20 +15,31 @@ import (
 func (e Explanation) Write(w io.Writer) error {
 	var out strings.Builder
 	e.writeHead(&out)
-	if len(e.SetAside) > 0 {
+	switch {
+	case e.Excluded && e.Origin != functions.OriginQueue:
+		out.WriteString("on the exclusion list: in no tier, whatever the rules say. It holds:\n")
+		e.writeSignals(&out)
+	case len(e.SetAside) > 0:
 		for _, fault := range e.SetAside {
 			fmt.Fprintf(&out, "set aside: %s (%s)\n", fault.Meaning, fault.Issue)
 		}
 		out.WriteString("It is counted and gets no tier until its data is mended. It holds:\n")
-		for _, signal := range e.Signals {
-			fmt.Fprintf(&out, "  %s %s\n", signal.Name, signal.Value)
+		e.writeSignals(&out)
+	default:
+		if e.Excluded {
+			out.WriteString("on the exclusion list since its row was made: no export holds it any more\n")
 		}
-	} else {
 		e.writeAnswer(&out)
 		e.writeAsked(&out)
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+func (e *Explanation) writeSignals(out *strings.Builder) {
+	for _, signal := range e.Signals {
+		fmt.Fprintf(out, "  %s %s\n", signal.Name, signal.Value)
+	}
 }
 
 func (e *Explanation) writeHead(out *strings.Builder) {
