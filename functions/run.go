@@ -5,10 +5,21 @@ import "time"
 // Run is one row of ops_runs_log (§6.2 and design section 4), which is append-only: a run has a row for its begin and
 // one for its end, and the newest is its state. JSON names are the column names. Nothing in it is a secret.
 //
-// notification_reason says in one word why people were notified: first, escalated (the day's WARNING was sent before),
-// repeated (the same message again, as it was not confirmed), forced (resend), replayed (a stored message again, because
-// a person wants it; forced_by names the run that it is of); or why not: no_alert, phase (it does not act on the
-// severity), inhibited (the day's CRITICAL was sent before), shadow, guardrail, failed.
+// notification_reason says in one word why people were notified:
+//   - first: nothing of this alert was sent before;
+//   - escalated: a CRITICAL after the day's WARNING, whose ticket it updates;
+//   - repeated: the same message again, as it was not confirmed;
+//   - forced: a new message for a day that was sent (resend);
+//   - replayed: a stored message again because somebody wants it; forced_by names the run that it is of.
+//
+// Or why they were not:
+//   - no_alert: the day has none;
+//   - resolved: the day has none, for the first time since one was sent;
+//   - phase: the phase does not act on the severity;
+//   - inhibited: a CRITICAL of the day was sent, or is being sent, and a WARNING beside it is no news;
+//   - shadow: everything was made, and the phase sends nothing;
+//   - guardrail: a guardrail stopped the run;
+//   - failed: a stage before the sending failed.
 type Run struct {
 	RunID        string    `json:"run_id"`
 	RunTimestamp time.Time `json:"run_timestamp"` // begin of the run; the same in both rows

@@ -22,7 +22,8 @@ const (
 	reasonNoAlert   = "no_alert"
 	reasonPhase     = "phase" // it does not act on the severity
 	reasonShadow    = "shadow"
-	reasonInhibited = "inhibited" // the day's CRITICAL was sent before: a WARNING after it is no news
+	reasonInhibited = "inhibited" // the day's CRITICAL was sent before, or is being sent: a WARNING beside it is no news
+	reasonResolved  = "resolved"  // no alert any more, for the first time since one was sent
 	reasonGuardrail = "guardrail"
 	reasonFailed    = "failed" // a stage before the sending
 )
@@ -52,7 +53,7 @@ func (w *run) decide(ctx context.Context) error {
 // choose finds the playbook of the day, or why there is none.
 func (w *run) choose(ctx context.Context) error {
 	if !w.decision.ActionRequired {
-		w.skip(reasonNoAlert, "no alert: "+w.decision.Reason)
+		w.skip(w.quiet(ctx))
 		return nil
 	}
 	play, has := w.Book.Playbook(w.decision.Severity)
@@ -61,15 +62,8 @@ func (w *run) choose(ctx context.Context) error {
 			w.rollout.Phase, w.decision.Severity, cmp.Or(severities(w.rollout.ActsOn), "nothing")))
 		return nil
 	}
-	if w.decision.Severity == functions.Warning {
-		critical, err := w.claims().read(ctx, Key(w.out.Date, functions.Critical, w.rollout.Phase))
-		if err != nil {
-			return err
-		}
-		if sent := critical.success(); sent != nil {
-			w.skip(reasonInhibited, fmt.Sprintf("run %s has sent a CRITICAL of this day: a WARNING after it is no news", sent.Outcome.RunID))
-			return nil
-		}
+	if err := w.inhibit(ctx); err != nil || w.skipped {
+		return err
 	}
 	w.play = play
 	w.key = Key(w.out.Date, w.decision.Severity, w.rollout.Phase)
@@ -154,6 +148,11 @@ func (w *run) begin(ctx context.Context) (earlier *functions.TriggerPlaybookOutp
 		return earlier, errors.Is(err, errHeld), err
 	}
 	w.row.NotificationReason = reasonFirst
+	w.missed(ctx)
+	// Asked once more: of a WARNING and a CRITICAL that come at the same moment, one sees the other's claim.
+	if err := w.inhibit(ctx); err != nil || w.skipped {
+		return nil, false, err
+	}
 	if !w.rollout.Sends { // what such a phase stores was never sent
 		return nil, false, nil
 	}
@@ -169,6 +168,7 @@ func (w *run) begin(ctx context.Context) (earlier *functions.TriggerPlaybookOutp
 	if w.earlier, err = w.claims().message(ctx, seen); err != nil {
 		return nil, false, err
 	}
+	escalated, err := w.escalates(ctx)
 	switch {
 	case w.earlier.result != nil && w.in.Resend:
 		w.webhookID = resendID(w.key, w.out.RunID)
@@ -176,14 +176,8 @@ func (w *run) begin(ctx context.Context) (earlier *functions.TriggerPlaybookOutp
 	case w.earlier.id != "":
 		w.webhookID = w.earlier.id
 		w.row.NotificationReason = reasonRepeated
-	case w.decision.Severity == functions.Critical:
-		before, err := w.claims().read(ctx, Key(w.out.Date, functions.Warning, w.rollout.Phase))
-		if err != nil {
-			return nil, false, err
-		}
-		if before.success() != nil {
-			w.row.NotificationReason = reasonEscalated
-		}
+	case escalated:
+		w.row.NotificationReason = reasonEscalated
 	}
-	return nil, false, nil
+	return nil, false, err
 }

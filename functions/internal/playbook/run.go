@@ -85,6 +85,7 @@ type run struct {
 	briefs     map[functions.Format]functions.GenerateBriefOutput
 
 	key, webhookID string
+	supersedes     string // the ticket of the day's WARNING, which a CRITICAL updates
 	claim          *claim
 	earlier        message // the day's newest message when this run claimed it
 	stored         *stored // the message of an earlier run, when this one sends it again
@@ -169,7 +170,7 @@ func (w *run) work(ctx context.Context) (out functions.TriggerPlaybookOutput, er
 		}
 		return out, err
 	}
-	if err != nil {
+	if err != nil || w.skipped {
 		return out, stopped(going, w.row.Stage, err)
 	}
 	w.writeBegin(going)

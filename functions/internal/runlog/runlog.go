@@ -90,9 +90,23 @@ func (l *Log) Finish(ctx context.Context, run retention.Run) (written bool) {
 	return l.append(ctx, run)
 }
 
+// Missed writes the begin row of a run that was killed before it wrote one, under the time at which it began: whatever
+// else there is of that run is newer. A run that is in the log already, or waits to be written, is left as it is.
+func (l *Log) Missed(ctx context.Context, run retention.Run) {
+	if _, err := l.Show(ctx, run.RunID); functions.CodeOf(err) != functions.NotFound {
+		return
+	}
+	run.Status = functions.RunRunning
+	l.appendAt(ctx, run, run.RunTimestamp)
+}
+
 // append writes a row, or keeps it for later. A caller who has gone cuts neither short: the row is about them.
 func (l *Log) append(ctx context.Context, run retention.Run) (written bool) {
-	run.CreatedAt = l.Now().UTC().Truncate(time.Microsecond)
+	return l.appendAt(ctx, run, l.Now())
+}
+
+func (l *Log) appendAt(ctx context.Context, run retention.Run, at time.Time) (written bool) {
+	run.CreatedAt = at.UTC().Truncate(time.Microsecond)
 	run.RunTimestamp = run.RunTimestamp.UTC().Truncate(time.Microsecond)
 	bounded, cancel := functions.Outlive(ctx, cmp.Or(l.RowDeadline, RowDeadline), StoppingRowDeadline)
 	defer cancel()
