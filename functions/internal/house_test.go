@@ -38,8 +38,8 @@ var floors = map[string]int{
 	"functions/internal/rulebook": 2, "functions/internal/warehouse": 2, "functions/internal/destination": 2,
 	"functions/internal/archive": 2, "functions/internal/mail": 2,
 	"functions/internal/retention": 1, "functions/internal/directory": 1, "functions/internal/scheme": 1,
-	"functions/internal/browsertest": 1, "functions/internal/discoverytest": 1,
-	"functions": 0, "rules": 0, "brief_templates": 0,
+	"functions/internal/browsertest": 1, "functions/internal/cloud": 1,
+	"functions": 0, "rules": 0, "brief_templates": 0, "functions/internal/discoverytest": 0,
 }
 
 // listed is what the go command tells of a package.
