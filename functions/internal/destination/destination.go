@@ -7,6 +7,7 @@ package destination
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/scheme"
@@ -35,7 +36,7 @@ type Audience struct {
 	Folder  string // "" or one plain word, such as "shadow": keeps what must not be mistaken for the real thing apart
 	Columns []Column
 	Rows    [][]string  // the exact text of each cell; empty for NULL
-	CSV     io.WriterTo // the same as a CSV file
+	CSV     io.WriterTo // the same as a CSV file; it may be written out more than once
 }
 
 // Destination takes audiences. Names are predictable: folder, date and tier, so that a brief can link to them. A folder
@@ -47,6 +48,17 @@ type Destination interface {
 	Deliver(ctx context.Context, audience Audience) (link string, err error)
 	// Find answers the link of the audience that lies there, and false when none does.
 	Find(ctx context.Context, folder string, date functions.Date, tier functions.Tier) (link string, found bool, err error)
+}
+
+// LongestSigned is the longest that a signed link may last. The platform keeps the keys of such signatures for 12 hours
+// for sure (https://cloud.google.com/iam/docs/service-account-creds#short-lived-credentials).
+const LongestSigned = 12 * time.Hour
+
+// Signer is a destination that can also make links which open without a login. Whoever holds such a link reads the
+// customers: it goes into the direct answer to the one who asked, and never into a brief, a payload, a log or a stored row.
+type Signer interface {
+	// Sign makes a link to the audience that lies there, which lasts for that long from now.
+	Sign(ctx context.Context, folder string, date functions.Date, tier functions.Tier, lasts time.Duration) (link string, err error)
 }
 
 var drivers scheme.Registry[Destination]
