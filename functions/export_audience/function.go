@@ -12,8 +12,10 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/door"
 	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive" // an exclusion list may be a file
+	_ "github.com/retentionops/retentionops/functions/internal/archive/gcsarchive"
 	"github.com/retentionops/retentionops/functions/internal/audience"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
+	_ "github.com/retentionops/retentionops/functions/internal/destination/gcsdestination"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )
 

@@ -13,8 +13,10 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/door"
 	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive"
+	_ "github.com/retentionops/retentionops/functions/internal/archive/gcsarchive"
 	"github.com/retentionops/retentionops/functions/internal/brief"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
+	_ "github.com/retentionops/retentionops/functions/internal/destination/gcsdestination"
 	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )

@@ -13,6 +13,7 @@ import (
 	"github.com/retentionops/retentionops/functions/door"
 	"github.com/retentionops/retentionops/functions/internal/alert"
 	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive" // an exclusion list may be a file
+	_ "github.com/retentionops/retentionops/functions/internal/archive/gcsarchive"
 	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )

@@ -35,8 +35,8 @@ import (
 // Config names the ports. Settings that belong to one room alone stand with that room.
 type Config struct {
 	Warehouse string `env:"RETENTIONOPS_WAREHOUSE"`              // duckdb:///path/file.duckdb
-	Archive   string `env:"RETENTIONOPS_ARCHIVE"`                // file:///dir
-	Exports   string `env:"RETENTIONOPS_EXPORTS"`                // file:///dir: where CSV audiences go
+	Archive   string `env:"RETENTIONOPS_ARCHIVE"`                // file:///dir or gs://bucket/prefix
+	Exports   string `env:"RETENTIONOPS_EXPORTS"`                // file:///dir or gs://bucket/prefix[?signer=ACCOUNT]: where CSV audiences go
 	Sheets    string `env:"RETENTIONOPS_SHEETS"`                 // sheets://SPREADSHEET_ID: where sheets go; empty: nowhere
 	Rules     string `env:"RETENTIONOPS_RULES"`                  // a folder; empty: the rules built in
 	Templates string `env:"RETENTIONOPS_TEMPLATES"`              // a folder; empty: the templates built in
