@@ -4,12 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/archive"
+	"github.com/retentionops/retentionops/functions/internal/exclusion"
 	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
@@ -47,6 +50,25 @@ FROM (
   FROM retention_snapshot s JOIN churn_detection c USING (customer_id) JOIN base_customers b USING (customer_id))
 WHERE tier IS NOT NULL ORDER BY tier, priority_score DESC, customer_id`
 
+// stockedWithMany is a warehouse file with so many customers, and the rules as shipped.
+func stockedWithMany(b *testing.B, customers int) (*warehouse.Warehouse, *sql.DB, *rulebook.Book) {
+	b.Helper()
+	opened, err := warehouse.Open(b.Context(), "duckdb://"+b.TempDir()+"/warehouse.duckdb")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = opened.Close() })
+	db := opened.Driver().(interface{ DB() *sql.DB }).DB()
+	if _, err := db.ExecContext(b.Context(), fmt.Sprintf(many, customers)); err != nil {
+		b.Fatal(err)
+	}
+	book, err := rulebook.Load(rules.FS)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return opened, db, book
+}
+
 // BenchmarkQueueOfAMillion reads, judges and stores a million customers in an embedded file, next to the same selection as one
 // plain statement of the same engine. customers/s and MB (the most the Go side held at once) are of ours; ratio is our
 // time over that of the statement, both of this run.
@@ -56,19 +78,7 @@ func BenchmarkQueueOfAMillion(b *testing.B) {
 		customers = 10_000
 	}
 	ctx := context.Background()
-	opened, err := warehouse.Open(ctx, "duckdb://"+b.TempDir()+"/warehouse.duckdb")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer opened.Close()
-	db := opened.Driver().(interface{ DB() *sql.DB }).DB()
-	if _, err := db.ExecContext(ctx, fmt.Sprintf(many, customers)); err != nil {
-		b.Fatal(err)
-	}
-	book, err := rulebook.Load(rules.FS)
-	if err != nil {
-		b.Fatal(err)
-	}
+	opened, db, book := stockedWithMany(b, customers)
 	papers, err := archive.Open(ctx, "file://"+b.TempDir())
 	if err != nil {
 		b.Fatal(err)
@@ -104,4 +114,53 @@ func BenchmarkQueueOfAMillion(b *testing.B) {
 	b.ReportMetric(float64(customers)*float64(b.N)/ours.Seconds(), "customers/s")
 	b.ReportMetric(float64(most)/1e6, "MB")
 	b.ReportMetric(ours.Seconds()/statement.Seconds(), "ratio")
+}
+
+// BenchmarkExclusionsOfAHundredThousand reads and judges a million customers without a list, with a hundred thousand ids
+// and with as many keyed hashes, in turn in one run. The ratios are of the whole call, the reading of the list included,
+// to the one without a list; read-… is the reading alone in milliseconds.
+func BenchmarkExclusionsOfAHundredThousand(b *testing.B) {
+	customers := 1_000_000
+	if testing.Short() {
+		customers = 10_000
+	}
+	opened, _, book := stockedWithMany(b, customers)
+	const key = "a key of the benchmark"
+	lists := map[string]exclusion.Settings{"none": {}}
+	for kind, entry := range map[string]func(id string) string{
+		"ids": func(id string) string { return id }, "hashes": func(id string) string { return exclusion.Hash(key, id) },
+	} {
+		content := []byte("customer_id\n")
+		for i := range customers / 10 {
+			content = append(content, entry(fmt.Sprintf("C%07d", 10*i))+"\n"...)
+		}
+		path := filepath.Join(b.TempDir(), kind+".csv")
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		lists[kind] = exclusion.Settings{List: "file://" + path, Key: key}
+	}
+	whole, reading := map[string]time.Duration{}, map[string]time.Duration{}
+	for b.Loop() {
+		for _, kind := range []string{"none", "ids", "hashes"} {
+			began := time.Now()
+			list, err := exclusion.Reader{Settings: lists[kind], Folder: archive.Open}.Read(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			reading[kind] += time.Since(began)
+			a, err := priority.Assess(b.Context(), opened, book, list, today)
+			if err != nil {
+				b.Fatal(err)
+			}
+			whole[kind] += time.Since(began)
+			if want := map[bool]int64{true: int64(customers / 10)}[kind != "none"]; a.Excluded != want {
+				b.Fatalf("%s: %d are excluded, want %d", kind, a.Excluded, want)
+			}
+		}
+	}
+	for _, kind := range []string{"ids", "hashes"} {
+		b.ReportMetric(whole[kind].Seconds()/whole["none"].Seconds(), kind+"-ratio")
+		b.ReportMetric(float64(reading[kind].Milliseconds())/float64(b.N), "read-"+kind+"-ms")
+	}
 }
