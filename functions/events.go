@@ -25,6 +25,7 @@ type Progress struct {
 
 // Call is what the entrance knows of a request; it travels in the context.
 type Call struct {
+	Tool      string // the tool that was called
 	RunID     string // our id of this call; errors and log lines carry it, and a playbook run is known by it
 	RequestID string // the caller's X-Request-Id when it sent a sound one, else ours
 	Caller    string // who called: a key's name, the platform's account, or "local"

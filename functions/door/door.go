@@ -128,7 +128,7 @@ type entrance struct {
 // ServeHTTP implements http.Handler.
 func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := &visit{door: e.door, tool: e.tool, w: w, r: r, began: e.door.now()}
-	v.call = functions.Call{RunID: v.door.newID(), RequestID: requestID(r, v.door.newID)}
+	v.call = functions.Call{Tool: e.tool.Name, RunID: v.door.newID(), RequestID: requestID(r, v.door.newID)}
 	defer v.log()
 
 	header := w.Header()
