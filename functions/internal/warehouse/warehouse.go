@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/scheme"
@@ -50,13 +52,15 @@ type Warehouse struct {
 	AttemptTimeout time.Duration
 	// Jitter turns a pause into the one that is kept, so that callers who failed together do not come back together.
 	Jitter func(time.Duration) time.Duration
+	// NewID makes the id that all attempts at one call carry.
+	NewID func() string
 
 	driver driver.Warehouse
 }
 
 // New puts the retries of §14 around a driver's warehouse.
 func New(d driver.Warehouse) *Warehouse {
-	return &Warehouse{Pauses: Pauses(), AttemptTimeout: AttemptTimeout, Jitter: spread, driver: d}
+	return &Warehouse{Pauses: Pauses(), AttemptTimeout: AttemptTimeout, Jitter: spread, NewID: func() string { return ulid.Make().String() }, driver: d}
 }
 
 // spread moves a pause by up to a tenth to either side.
@@ -165,6 +169,7 @@ func always() bool { return true }
 // retry makes attempts until one succeeds, fails for good, or the pauses are used up. A pause that would outlast the
 // caller's deadline is not begun: the fault is a better answer than a deadline that says nothing.
 func (w *Warehouse) retry(ctx context.Context, may func() bool, attempt func(context.Context) error) error {
+	ctx = driver.WithOperation(ctx, w.NewID())
 	for tried := 0; ; tried++ {
 		err := w.once(ctx, attempt)
 		if err == nil || !passes(err) || !may() || ctx.Err() != nil || tried >= len(w.Pauses) {

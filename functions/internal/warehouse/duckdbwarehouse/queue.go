@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/retention"
+	"github.com/retentionops/retentionops/functions/internal/warehouse/driver"
 )
 
 var (
@@ -35,7 +35,7 @@ var queueColumns = []string{
 // ReplaceQueue implements driver.Warehouse.
 func (w *Warehouse) ReplaceQueue(ctx context.Context, date functions.Date, rows []retention.QueueRow, expireBefore functions.Date) (replaced int64, err error) {
 	const doing = "replace the queue"
-	if err := checkQueue(date, rows, expireBefore); err != nil {
+	if err := driver.CheckQueue(date, rows, expireBefore); err != nil {
 		return 0, err
 	}
 	done, err := w.takeTurn(ctx)
@@ -92,31 +92,6 @@ func (w *Warehouse) ReplaceQueue(ctx context.Context, date functions.Date, rows 
 		return 0, fault(doing, err)
 	}
 	return replaced, nil
-}
-
-// checkQueue refuses what would leave a day that is not one day's queue.
-func checkQueue(date functions.Date, rows []retention.QueueRow, expireBefore functions.Date) error {
-	if !date.IsValid() {
-		return functions.Errorf(functions.InvalidArgument, "%s is not a day", date)
-	}
-	if !expireBefore.IsZero() && date.Before(expireBefore) {
-		return functions.Errorf(functions.InvalidArgument, "the queue of %s is older than what is kept", date).
-			WithHint("days before " + expireBefore.String() + " are removed")
-	}
-	seen := make(map[string]struct{}, len(rows))
-	for _, row := range rows {
-		if row.RunDate != date {
-			return functions.Errorf(functions.InvalidArgument, "a row of %s cannot stand in the queue of %s", row.RunDate, date)
-		}
-		if _, twice := seen[row.CustomerID]; twice {
-			return functions.Errorf(functions.InvalidArgument, "a customer stands twice in the queue of %s", date)
-		}
-		seen[row.CustomerID] = struct{}{}
-		if math.IsNaN(row.Score) || math.IsInf(row.Score, 0) {
-			return functions.Errorf(functions.InvalidArgument, "a score is not a number")
-		}
-	}
-	return nil
 }
 
 // appendQueue writes the rows through DuckDB's appender, which takes part in the connection's transaction.
