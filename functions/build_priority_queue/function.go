@@ -15,6 +15,7 @@ import (
 	_ "github.com/retentionops/retentionops/functions/internal/archive/gcsarchive"
 	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/setup"
+	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"
 )
 
 func init() {

@@ -17,6 +17,7 @@ import (
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/gcsdestination"
 	"github.com/retentionops/retentionops/functions/internal/setup"
+	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"
 )
 
 func init() {

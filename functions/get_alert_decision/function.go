@@ -12,6 +12,7 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/door"
 	"github.com/retentionops/retentionops/functions/internal/setup"
+	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"
 )
 
 func init() {

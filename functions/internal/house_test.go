@@ -142,6 +142,8 @@ func TestDeployedFunctionsLinkWhatTheyNeedAndNoMore(t *testing.T) {
 	}
 	light := map[string]string{
 		module + "/functions/internal/cloud":        "it keeps and delivers nothing",
+		"google.golang.org/api/sheets":              "it delivers nothing",
+		"google.golang.org/api/drive":               "it delivers nothing",
 		module + "/functions/internal/destination/": "it delivers nothing",
 		module + "/functions/internal/archive/":     "it keeps nothing",
 		module + "/functions/internal/playbook":     "it sends nothing",

@@ -20,6 +20,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
+	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"
 )
 
 func init() {

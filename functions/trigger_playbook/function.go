@@ -21,6 +21,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/playbook"
 	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/setup"
+	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"
 )
 
 func init() {

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/retentionops/retentionops/functions/internal/cli"
+	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"
 	_ "github.com/retentionops/retentionops/functions/internal/warehouse/duckdbwarehouse"
 )
 
