@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cloud.google.com/go/civil"
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
@@ -51,6 +52,7 @@ func (c *command) rulesCheck() *cobra.Command {
 			result := checked{Folder: name, Findings: findings}
 			if book != nil {
 				result.RulesVersion, result.ScoreRanges = book.Version(), book.ScoreRanges()
+				result.Findings = append(result.Findings, book.Reminders(civil.DateOf(c.Now()))...)
 			}
 			return c.showChecked(result, format)
 		},

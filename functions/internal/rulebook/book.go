@@ -23,7 +23,13 @@ const (
 	priorityFile  = "priority.yaml"
 	playbooksFile = "playbooks.yaml"
 	rolloutFile   = "rollout.yaml"
+
+	monitoringFile = "monitoring.yaml"
+	silencesFile   = "silences.yaml"
 )
+
+// ruleFiles are all of them, in the order in which people read what is wrong with them.
+var ruleFiles = []string{fieldsFile, priorityFile, playbooksFile, rolloutFile, monitoringFile, silencesFile}
 
 // Book is a set of rule files that was read, checked and compiled. It is immutable and safe for concurrent use.
 type Book struct {
@@ -34,6 +40,8 @@ type Book struct {
 	playbooks  *playbooks
 	rollouts   map[functions.Phase]Rollout
 	phase      functions.Phase
+	monitoring Monitoring
+	silences   []Silence
 }
 
 // Verdict is what the rules say of one customer.
@@ -88,10 +96,20 @@ type Guardrails struct {
 	TierShrinkage Limit // shrinkage of a tier against the queue sent last
 	SetAsideShare Limit // share of customers that could not be judged
 	MinTierSize   int64 // growth and shrinkage of a smaller tier are not looked at
+
+	UnknownStatusShare Limit // share of customers whose status is a word that nobody knows
+	StaleDays          Limit // days between today and the day of the data
 }
 
-// Limit is a pair of limits in percent.
+// Limit is a pair of limits, in percent where nothing else is said.
 type Limit struct{ WarnOver, StopOver float64 }
+
+// Mail says who gets mail, and what may go with it.
+type Mail struct {
+	RetentionTeam []string // told when a message did not arrive
+	DataTeam      []string // told when the data or its warehouse is at fault
+	AttachUpTo    int64    // bytes of audiences that may be attached; 0 attaches none
+}
 
 // BriefSettings say what a brief shows.
 type BriefSettings struct {
@@ -158,6 +176,19 @@ func (b *Book) Guardrails() Guardrails { return b.playbooks.guardrails }
 
 // Brief gives the settings of the brief.
 func (b *Book) Brief() BriefSettings { return b.playbooks.brief }
+
+// Mail gives who gets mail.
+func (b *Book) Mail() Mail {
+	m := b.playbooks.mail
+	m.RetentionTeam, m.DataTeam = slices.Clone(m.RetentionTeam), slices.Clone(m.DataTeam)
+	return m
+}
+
+// PayloadTemplate names the template that the webhook's body is made of: brief_templates/payload.NAME.tmpl.
+func (b *Book) PayloadTemplate() string { return b.playbooks.payload }
+
+// Monitoring gives what health is held against.
+func (b *Book) Monitoring() Monitoring { return b.monitoring }
 
 // ReceiptRequired tells whether a delivered playbook must be answered with a receipt.
 func (b *Book) ReceiptRequired() bool { return b.playbooks.receiptRequired }

@@ -189,6 +189,7 @@ func TestPlaybooksAsShipped(t *testing.T) {
 		rulebook.Guardrails{
 			TierShare: rulebook.Limit{WarnOver: 30, StopOver: 60}, TierGrowth: rulebook.Limit{WarnOver: 50, StopOver: 300},
 			TierShrinkage: rulebook.Limit{WarnOver: 50, StopOver: 90}, SetAsideShare: rulebook.Limit{WarnOver: 1, StopOver: 10}, MinTierSize: 20,
+			UnknownStatusShare: rulebook.Limit{WarnOver: 0.5, StopOver: 5}, StaleDays: rulebook.Limit{WarnOver: 1, StopOver: 3},
 		},
 		rulebook.BriefSettings{TopCustomers: 3, Currency: "EUR"},
 		true,

@@ -14,6 +14,7 @@ func load(files fs.FS, out *collector) (*Book, Findings) {
 	priority, priorityData := loadPriority(files, vocabulary, out)
 	playbooks := loadPlaybooks(files, out)
 	phase, rollouts := loadRollout(files, out)
+	monitoring, silences := loadMonitoring(files, out), loadSilences(files, out)
 	findings := out.sorted()
 	if findings.Errors() > 0 {
 		// What the rules mean is of no use to somebody who must first mend them.
@@ -21,6 +22,7 @@ func load(files fs.FS, out *collector) (*Book, Findings) {
 	}
 	book := newBook(vocabulary, priority, fieldsData, priorityData)
 	book.playbooks, book.rollouts, book.phase = playbooks, rollouts, phase
+	book.monitoring, book.silences = monitoring, silences
 	return book, findings
 }
 

@@ -57,6 +57,7 @@ const (
 	idCapNeverActs   = "rules/cap-never-acts"
 	idScoreOverlap   = "rules/score-overlap"
 	idNotProven      = "rules/not-proven"
+	idExpired        = "rules/expired"
 )
 
 // Finding is one fault in a rule file. Line and column count from 1, in characters; both are 0 when the fault is the
@@ -233,10 +234,10 @@ func (c *collector) sorted() Findings {
 
 // fileRank puts the vocabulary first: a fault there explains faults elsewhere.
 func fileRank(name string) int {
-	if at := slices.Index([]string{fieldsFile, priorityFile, playbooksFile, rolloutFile}, name); at >= 0 {
+	if at := slices.Index(ruleFiles, name); at >= 0 {
 		return at
 	}
-	return 4
+	return len(ruleFiles)
 }
 
 // runeLen is the number of characters of a text.

@@ -3,6 +3,7 @@ package rulebook
 import (
 	"fmt"
 	"io/fs"
+	"net/mail"
 	"net/url"
 	"regexp"
 	"slices"
@@ -18,6 +19,8 @@ type playbooks struct {
 	guardrails      Guardrails
 	brief           BriefSettings
 	receiptRequired bool
+	payload         string
+	mail            Mail
 }
 
 // alertSeverities are those that set something going.
@@ -37,7 +40,7 @@ func loadPlaybooks(files fs.FS, out *collector) *playbooks {
 	if document == nil {
 		return nil
 	}
-	top := document.root.section("detection", "playbooks", "receipt", "brief", "guardrails")
+	top := document.root.section("detection", "playbooks", "receipt", "payload", "mail", "brief", "guardrails")
 	if top.missing() {
 		return nil
 	}
@@ -47,7 +50,14 @@ func loadPlaybooks(files fs.FS, out *collector) *playbooks {
 	for _, severity := range alertSeverities {
 		p.playbooks[severity] = readPlaybook(severity, all.need(string(severity)))
 	}
-	p.receiptRequired = top.need("receipt").word("receipt", []string{"required", "not expected"}) == "required"
+	p.receiptRequired = top.need("receipt").word("receipt", []string{"required", "optional"}) == "required"
+	p.payload = "make" // files of an earlier version name none
+	if payload, has := top.maybe("payload"); has {
+		p.payload = readPayload(payload)
+	}
+	if teams, has := top.maybe("mail"); has {
+		p.mail = readMail(teams)
+	}
 	p.brief = readBrief(top.need("brief"))
 	p.guardrails = readGuardrails(top.need("guardrails"))
 	return p
@@ -150,18 +160,82 @@ func readBrief(content value) BriefSettings {
 }
 
 func readGuardrails(content value) Guardrails {
-	s := content.section("tier_share", "tier_growth", "tier_shrinkage", "set_aside_share", "min_tier_size")
+	s := content.section("tier_share", "tier_growth", "tier_shrinkage", "set_aside_share", "unknown_status_share", "stale_days", "min_tier_size")
 	if s.missing() {
 		return Guardrails{}
 	}
-	return Guardrails{
+	g := Guardrails{
 		TierShare: readLimit(s.need("tier_share"), 100), TierGrowth: readLimit(s.need("tier_growth"), 1_000_000),
 		TierShrinkage: readLimit(s.need("tier_shrinkage"), 100), SetAsideShare: readLimit(s.need("set_aside_share"), 100),
 		MinTierSize: int64(s.need("min_tier_size").wholeIn(0, 1_000_000_000)),
+		// Files of an earlier version have no such limits: they never act.
+		UnknownStatusShare: Limit{WarnOver: 100, StopOver: 100}, StaleDays: Limit{WarnOver: mostDays, StopOver: mostDays},
+	}
+	if unknown, has := s.maybe("unknown_status_share"); has {
+		g.UnknownStatusShare = readLimit(unknown, 100)
+	}
+	if stale, has := s.maybe("stale_days"); has {
+		g.StaleDays = readLimit(stale, mostDays)
+	}
+	return g
+}
+
+// mostDays is more days than any data is old.
+const mostDays = 1_000_000
+
+var payloadForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
+
+// readPayload reads the name of a template of the webhook's body. Whether there is one is for who knows the templates.
+func readPayload(content value) string {
+	name := content.text()
+	if name != "" && !payloadForm.MatchString(name) {
+		content.report(idType, fmt.Sprintf("%q is no name of a payload", name), "write make for brief_templates/payload.make.tmpl")
+	}
+	return name
+}
+
+func readMail(content value) Mail {
+	s := content.section("retention_team", "data_team", "attach_up_to_kb")
+	if s.missing() {
+		return Mail{}
+	}
+	return Mail{
+		RetentionTeam: addressesOf(s.need("retention_team")), DataTeam: addressesOf(s.need("data_team")),
+		AttachUpTo: int64(s.need("attach_up_to_kb").wholeIn(0, maxAttachedKB)) << 10,
 	}
 }
 
-// readLimit reads a pair of limits in percent.
+const (
+	// maxAttachedKB is what mail servers let pass, once it is encoded: Postfix takes 10,240,000 bytes as shipped.
+	maxAttachedKB = 7000
+	// maxTeam is how many addresses a team may have.
+	maxTeam = 50
+)
+
+// addressesOf reads a list of mail addresses, with a name or without.
+func addressesOf(list value) []string {
+	var addresses []string
+	for i, item := range list.items() {
+		text := item.text()
+		if text == "" {
+			continue
+		}
+		address, err := mail.ParseAddress(text)
+		switch {
+		case err != nil || strings.ContainsFunc(address.Address, func(r rune) bool { return r <= ' ' || r > '~' }):
+			item.report(idType, fmt.Sprintf("%q is not a mail address", text), "write ann@example.com or Ann <ann@example.com>")
+		case slices.Contains(addresses, text):
+			item.report(idDuplicateName, text+" stands here twice", "")
+		case i == maxTeam:
+			item.report(idTooLong, fmt.Sprintf("more than %d addresses", maxTeam), "write to a list's address instead")
+		default:
+			addresses = append(addresses, text)
+		}
+	}
+	return addresses
+}
+
+// readLimit reads a pair of limits.
 func readLimit(content value, most float64) Limit {
 	s := content.section("warn_over", "stop_over")
 	if s.missing() {

@@ -26,7 +26,7 @@ func Schemas(files fs.FS) (map[string][]byte, error) {
 	schemas := map[string][]byte{}
 	for name, schema := range map[string]*jsonschema.Schema{
 		fieldsFile: v.fieldsSchema(), priorityFile: v.prioritySchema(), playbooksFile: playbooksSchema(),
-		rolloutFile: rolloutSchema(), "priority_test.yaml": v.examplesSchema(),
+		rolloutFile: rolloutSchema(), monitoringFile: monitoringSchema(), silencesFile: silencesSchema(), "priority_test.yaml": v.examplesSchema(),
 	} {
 		schema.Schema = "http://json-schema.org/draft-07/schema#" // what editors read
 		schema.Comment = "Made from fields.yaml by retentionops rules schema; do not edit."

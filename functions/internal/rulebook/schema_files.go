@@ -1,6 +1,8 @@
 package rulebook
 
 import (
+	"strings"
+
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/retentionops/retentionops/functions"
@@ -157,7 +159,12 @@ func playbooksSchema() *jsonschema.Schema {
 			key{"baseline_days", count("days that the baseline is the mean of", 1, 365), false},
 			key{"min_customers", count("below this no alert is raised", 0, 1_000_000_000), false}), false},
 		key{"playbooks", mapOf("one for each severity; INFO has none", playbooks...), false},
-		key{"receipt", oneOf("whether a delivery counts only with a message or ticket id", "required", "not expected"), false},
+		key{"receipt", oneOf("whether a delivery counts only with a message or ticket id", "required", "optional"), false},
+		key{"payload", formed("the template of the webhook's body: make is brief_templates/payload.make.tmpl", payloadForm.String()), true},
+		key{"mail", mapOf("who gets mail, and what goes with it",
+			key{"retention_team", listOf("told when a message did not arrive", sentence("ann@example.com or Ann <ann@example.com>"), 0), false},
+			key{"data_team", listOf("told when the data or its warehouse is at fault", sentence("ann@example.com or Ann <ann@example.com>"), 0), false},
+			key{"attach_up_to_kb", count("kilobytes of audiences that may be attached; 0 attaches none", 0, maxAttachedKB), false}), true},
 		key{"brief", mapOf("what a brief shows",
 			key{"top_customers", count("of each tier", 0, 20), false}, key{"show_customer_ids", yesNoSchema("whether a brief names customers by their id"), false},
 			key{"currency", sentence("such as EUR"), false}, key{"dashboard_url", address, true}), false},
@@ -166,6 +173,8 @@ func playbooksSchema() *jsonschema.Schema {
 			key{"tier_growth", limits("growth of one tier against the queue sent last", 1_000_000), false},
 			key{"tier_shrinkage", limits("shrinkage of one tier against the queue sent last", 100), false},
 			key{"set_aside_share", limits("customers that could not be judged, of all", 100), false},
+			key{"unknown_status_share", limits("customers whose status is a word that nobody knows, of all", 100), true},
+			key{"stale_days", limits("days between today and the day of the data", mostDays), true},
 			key{"min_tier_size", count("growth and shrinkage of a smaller tier are not looked at", 0, 1_000_000_000), false}), false},
 	)
 	s.Title = "RetentionOps: playbooks.yaml"
@@ -201,6 +210,40 @@ func rolloutSchema() *jsonschema.Schema {
 		key{"phase", oneOf("the present phase", texts(functions.Phases)...), false},
 		key{"phases", mapOf("what each phase may do", phases...), false})
 	s.Title = "RetentionOps: rollout.yaml"
+	return s
+}
+
+// monitoringSchema is the schema of monitoring.yaml.
+func monitoringSchema() *jsonschema.Schema {
+	lines := []string{"one line over the figures, such as success_rate < 90. Figures:"}
+	for _, figure := range Figures {
+		lines = append(lines, figure.Name+": "+figure.Meaning)
+	}
+	condition := strings.Join(lines, "\n")
+	days := func(description string) *jsonschema.Schema { return formed(description, `^[1-9][0-9]{0,2} days?$`) }
+	s := mapOf("What health is held against.",
+		key{"window", days("what the figures are of, such as 30 days"), false},
+		key{"targets", listOf("what the figures should be; they raise no alarm", sentence(condition), 0), false},
+		key{"alarms", listOf("what somebody is told of, once when it begins and once when it ends", mapOf("",
+			key{"name", formed("what the alarm is remembered by", idForm.String()), false},
+			key{"when", sentence(condition), false}, key{"for", days("so many days in a row; left out: over the whole window"), true},
+			key{"tell", oneOf("who is told", tellWords...), false}, key{"what", sentence("what it means, for people"), false}), 0), false})
+	s.Title = "RetentionOps: monitoring.yaml"
+	return s
+}
+
+// silencesSchema is the schema of silences.yaml.
+func silencesSchema() *jsonschema.Schema {
+	day := func(description string) *jsonschema.Schema {
+		return formed(description, `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	}
+	severities := listOf("what it silences; left out: all of them", oneOf("", texts(alertSeverities)...), 1)
+	severities.UniqueItems = true
+	s := mapOf("Times in which alerts set nothing going.",
+		key{"silences", listOf("", mapOf("",
+			key{"from", day("the first day of alerts"), false}, key{"to", day("the last day of alerts; at most 92 days in all"), false},
+			key{"who", sentence("whom to ask"), false}, key{"why", sentence("the reason"), false}, key{"severities", severities, true}), 0), false})
+	s.Title = "RetentionOps: silences.yaml"
 	return s
 }
 
