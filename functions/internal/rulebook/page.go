@@ -38,7 +38,7 @@ func (b *Book) Page(files fs.FS) (Page, error) {
 		return Page{}, err
 	}
 	return Page{RulesVersion: b.version, Phase: b.phase, Sections: []PageSection{
-		b.pageTiers(), b.pageActions(), b.pageScore(), b.pageParameters(), b.pagePlaybooks(), b.pageGuardrails(), b.pageRollout(),
+		b.pageTiers(), b.pageActions(), b.pageScore(), b.pageParameters(), b.pagePlaybooks(), b.pageGuardrails(), b.pageWatch(), b.pageRollout(),
 		examples, b.pageVocabulary(), b.pageFacts(),
 	}}, nil
 }
@@ -175,13 +175,48 @@ func (b *Book) pageGuardrails() PageSection {
 		{"growth of a tier against the queue sent last", g.TierGrowth},
 		{"shrinkage of a tier against the queue sent last", g.TierShrinkage},
 		{"share of customers that could not be judged", g.SetAsideShare},
+		{"share of customers with a status that nobody knows", g.UnknownStatusShare},
 	} {
 		table.Rows = append(table.Rows, []string{one.what, plainNumber(one.limit.WarnOver) + " %", plainNumber(one.limit.StopOver) + " %"})
 	}
+	table.Rows = append(table.Rows, []string{
+		"age of the data", plainNumber(g.StaleDays.WarnOver) + " days", plainNumber(g.StaleDays.StopOver) + " days",
+	})
 	return PageSection{Title: "Guardrails", Tables: []PageTable{table}, Text: []string{
 		fmt.Sprintf("A queue beyond them is warned about, or not sent unless a named person overrides it. Growth and shrinkage of a tier "+
 			"with fewer than %d customers are not looked at.", g.MinTierSize),
 	}}
+}
+
+// pageWatch tells of silences and alarms.
+func (b *Book) pageWatch() PageSection {
+	s := PageSection{Title: "What rests and what is watched"}
+	silences := PageTable{Caption: "Silences", Head: []string{"from", "to", "what", "who", "why"}}
+	for _, one := range b.silences {
+		silences.Rows = append(silences.Rows, []string{
+			one.From.String(), one.To.String(), strings.Join(texts(one.Severities), ", "), one.Who, one.Why,
+		})
+	}
+	if len(b.silences) == 0 {
+		s.Text = append(s.Text, "No alert is silenced.")
+	} else {
+		s.Tables = append(s.Tables, silences)
+	}
+	alarms := PageTable{Caption: "Alarms", Head: []string{"alarm", "when", "who is told", "what it means"}}
+	for _, one := range b.monitoring.Alarms {
+		when := one.When
+		if one.ForDays > 0 {
+			when += fmt.Sprintf(", %d days in a row", one.ForDays)
+		}
+		alarms.Rows = append(alarms.Rows, []string{one.Name, when, strings.ReplaceAll(one.Tell, "_", " "), one.What})
+	}
+	if len(b.monitoring.Alarms) == 0 {
+		s.Text = append(s.Text, "Nothing is watched.")
+	} else {
+		s.Text = append(s.Text, fmt.Sprintf("Figures are of the last %d days.", b.monitoring.Window))
+		s.Tables = append(s.Tables, alarms)
+	}
+	return s
 }
 
 func (b *Book) pageRollout() PageSection {

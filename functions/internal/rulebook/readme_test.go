@@ -15,24 +15,28 @@ import (
 
 const readmePath = "../../../rules/README.md"
 
-// TestReadmeVocabularyIsFresh compares the table in rules/README.md with fields.yaml; -update rewrites it.
-func TestReadmeVocabularyIsFresh(t *testing.T) {
+// TestReadmeTablesAreFresh compares the tables in rules/README.md with fields.yaml and with the figures of
+// monitoring.yaml; -update rewrites them.
+func TestReadmeTablesAreFresh(t *testing.T) {
 	t.Parallel()
-	const begin, end = "-update` -->\n", "<!-- end of vocabulary -->"
 	data, err := os.ReadFile(readmePath)
 	if err != nil {
 		t.Fatal(err)
-	}
-	before, rest, foundBegin := strings.Cut(string(data), begin)
-	_, after, foundEnd := strings.Cut(rest, end)
-	if !foundBegin || !foundEnd {
-		t.Fatal("the marks around the vocabulary are gone")
 	}
 	book, err := Load(rules.FS)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fresh := before + begin + vocabularyTable(book.vocabulary) + end + after
+	fresh := string(data)
+	for name, table := range map[string]string{"vocabulary": vocabularyTable(book.vocabulary), "figures": figuresTable()} {
+		before, rest, foundBegin := strings.Cut(fresh, "<!-- "+name+": generated")
+		comment, rest, foundEnd := strings.Cut(rest, "-->\n")
+		_, after, foundTable := strings.Cut(rest, "<!-- end of "+name+" -->")
+		if !foundBegin || !foundEnd || !foundTable {
+			t.Fatalf("the marks around the %s are gone", name)
+		}
+		fresh = before + "<!-- " + name + ": generated" + comment + "-->\n" + table + "<!-- end of " + name + " -->" + after
+	}
 	if flag.Lookup("update").Value.String() == "true" {
 		if err := os.WriteFile(readmePath, []byte(fresh), 0o644); err != nil {
 			t.Fatal(err)
@@ -42,6 +46,16 @@ func TestReadmeVocabularyIsFresh(t *testing.T) {
 	if diff := cmp.Diff(fresh, string(data)); diff != "" {
 		t.Errorf("rules/README.md is not fresh (-want +got):\n%s", diff)
 	}
+}
+
+// figuresTable lists what a condition in monitoring.yaml may name.
+func figuresTable() string {
+	var table strings.Builder
+	table.WriteString("| figure | means | unit |\n| --- | --- | --- |\n")
+	for _, figure := range Figures {
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", figure.Name, figure.Meaning, figure.Unit)
+	}
+	return table.String()
 }
 
 // TestReadmeStoryIsTrue makes the change that the page tells of and wants the output that it shows.
