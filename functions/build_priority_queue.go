@@ -44,6 +44,11 @@ type Override struct {
 // maxOverrideText bounds what a caller may write into the audit log.
 const maxOverrideText = 200
 
+// isLine tells whether a person's text is one line that says something and is not too long to be kept.
+func isLine(text string) bool {
+	return strings.TrimSpace(text) != "" && len(text) <= maxOverrideText && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
 // String is the person and the reason in one line; empty for none.
 func (o *Override) String() string {
 	if o == nil {
@@ -57,7 +62,7 @@ func (o *Override) check() error {
 		return nil
 	}
 	for _, text := range []string{o.By, o.Why} {
-		if strings.TrimSpace(text) == "" || len(text) > maxOverrideText || strings.ContainsFunc(text, unicode.IsControl) {
+		if !isLine(text) {
 			return Errorf(InvalidArgument, "override needs a person and a reason").
 				WithHint(`write {"by": "name", "why": "reason"}, each one line of at most 200 bytes`)
 		}
