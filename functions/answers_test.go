@@ -26,6 +26,7 @@ var (
 		Findings:   []functions.GuardrailFinding{{Guardrail: "tier_share", Verdict: functions.VerdictWarn, Message: "P2 holds 41 %; warns over 30 %"}},
 		Overridden: "Ada: known migration",
 	}
+	noon  = time.Date(2026, 1, 12, 12, 0, 0, 0, time.UTC)
 	asked = []functions.Condition{{
 		Text: "total_revenue over high_value", Holds: new(true), Shown: "total_revenue 3847.00 over high_value 2000",
 		Saw: []functions.NamedValue{{Name: "total_revenue", Value: "3847.00"}},
@@ -121,6 +122,38 @@ var ioTypes = []struct {
 		},
 		Explanation: &explained,
 		Rules:       &functions.RuleFiles{RulesVersion: "0123456789ab", Files: []functions.RuleFile{{Name: "fields.yaml", Text: "fields:"}}},
+	}},
+	{functions.CheckHealth, functions.CheckHealthInput{}, functions.CheckHealthOutput{}, functions.CheckHealthOutput{
+		CheckedAt: noon, Phase: functions.PhasePilot, From: day.AddDays(-29), To: day, WindowDays: 30,
+		Figures: []functions.HealthFigure{
+			{
+				Name: "success_rate", Meaning: "runs that ended as they should", Unit: functions.UnitPercent, Value: new(96.7), Of: 30,
+				Target: "over 95 %", Verdict: functions.TargetMet, RunIDs: []string{"01J"},
+			},
+			{Name: "mean_seconds", Meaning: "time of a run", Unit: functions.UnitSeconds, Verdict: functions.TargetUnknown},
+		},
+		Days: []functions.HealthDay{{Date: day, Runs: 2, FailedRuns: 1, Alerts: 1, SuccessRate: new(50.0), MeanSeconds: new(4.2)}},
+		Alarms: []functions.HealthAlarm{{
+			Name: "runs_fail", What: "runs fail", When: "success_rate < 90", ForDays: 2, Tell: []string{"data_team"},
+			State: functions.AlarmStanding, Change: functions.AlarmBegan, BeganAt: &noon, EndedAt: &noon, Mail: functions.MailFailed,
+			MailWhy: "the server does not answer", Saw: asked[0].Saw, RunIDs: []string{"01J"},
+		}},
+		Rollout: functions.RolloutView{
+			Phase: functions.PhasePilot, Since: &day, Next: functions.PhaseProduction, Ready: true, Change: "phase: production",
+			Criteria: []functions.RolloutCriterion{{
+				Name: "warnings_handled", Text: "2 WARNING alerts handled", Met: true, Found: "2 of 2", Days: []functions.Date{day},
+				RunIDs: []string{"01J"}, NoteIDs: []string{"01N"},
+			}},
+			Triggers: []functions.RollbackTrigger{{
+				Name: "downtime", Text: "System downtime >24 hours", State: functions.AlarmQuiet, Found: "a run ended 2 hours ago",
+				RunIDs: []string{"01J"}, NoteIDs: []string{"01N"},
+			}},
+			Notes: []functions.RolloutNote{{
+				ID: "01N", What: functions.NoteCampaignStarted, Who: "Ada", Why: "seen in the CRM", RunID: "01J", At: noon, WrittenAt: noon,
+				Caller: "local", Phase: functions.PhasePilot,
+			}},
+		},
+		LateRows: 1, Notices: []string{"mail is not configured"},
 	}},
 }
 

@@ -40,6 +40,12 @@ func TestInputsThatAreSound(t *testing.T) {
 		{"why of a customer on a day", functions.ReadRecordInput{Record: functions.RecordExplanation, CustomerID: "17865", Date: "2026-01-12"}, false},
 		{"the rules as deployed", functions.ReadRecordInput{Record: functions.RecordRules}, false},
 		{"the rules of a version", functions.ReadRecordInput{Record: functions.RecordRules, RulesVersion: "0123456789ab"}, false},
+		{"the health of the runs", functions.CheckHealthInput{}, false},
+		{"the health over a year, only shown", functions.CheckHealthInput{DryRun: true, WindowDays: new(366)}, true},
+		{"a note about no single run", functions.CheckHealthInput{Note: &functions.NoteInput{What: functions.NoteBriefApproved, Who: "Ada", Why: "read it"}}, false},
+		{"a note about a run", functions.CheckHealthInput{Note: &functions.NoteInput{
+			What: functions.NoteCampaignStarted, Who: "Ada", Why: "seen in the CRM", RunID: "01J", At: "2026-01-12T08:30:00+01:00",
+		}}, false},
 		{"a playbook's plan", functions.TriggerPlaybookInput{DryRun: true}, true},
 		{"an override of the longest texts", functions.TriggerPlaybookInput{
 			Override: &functions.Override{By: strings.Repeat("b", 200), Why: strings.Repeat("w", 200)},
@@ -65,6 +71,9 @@ func TestInputsThatAreRefused(t *testing.T) {
 		overrideHint = `write {"by": "name", "why": "reason"}, each one line of at most 200 bytes`
 		noOverride   = "override needs a person and a reason"
 		replayDetail = "replay goes with no other field"
+		windowHint   = "write 1 to 366, or leave it out for what the rules say"
+		noNote       = "a note needs a person and a reason"
+		noteHint     = `write {"what": "brief_approved", "who": "name", "why": "reason"}, each one line of at most 200 bytes`
 		limitHint    = "write 1 to 100000, or leave it out for 2000"
 	)
 	tests := []struct {
@@ -121,6 +130,31 @@ func TestInputsThatAreRefused(t *testing.T) {
 			"a version that leads out of its folder",
 			functions.ReadRecordInput{Record: functions.RecordRules, RulesVersion: "../../secret"},
 			`"../../secret" is not a version of the rules`, "write the twelve digits that a queue row or a run carries as rules_version",
+		},
+		{"a window of no day", functions.CheckHealthInput{WindowDays: new(0)}, "window_days 0 is out of range", windowHint},
+		{"a window of more than a year", functions.CheckHealthInput{WindowDays: new(367)}, "window_days 367 is out of range", windowHint},
+		{
+			"a note that is only shown",
+			functions.CheckHealthInput{DryRun: true, Note: &functions.NoteInput{What: functions.NoteBriefApproved, Who: "Ada", Why: "read it"}},
+			"a dry run writes nothing down", "leave out note or dry_run",
+		},
+		{
+			"a note of an unknown kind",
+			functions.CheckHealthInput{Note: &functions.NoteInput{What: "approved", Who: "Ada", Why: "x"}},
+			`note.what "approved" is not known`,
+			"valid: brief_approved, export_approved, campaign_started, false_positive, false_positive_withdrawn, disable_requested, disable_withdrawn",
+		},
+		{"a note by nobody", functions.CheckHealthInput{Note: &functions.NoteInput{What: functions.NoteBriefApproved, Why: "x"}}, noNote, noteHint},
+		{"a note with a second line", functions.CheckHealthInput{Note: &functions.NoteInput{What: functions.NoteBriefApproved, Who: "Ada", Why: "x\ny"}}, noNote, noteHint},
+		{
+			"a false positive of no run",
+			functions.CheckHealthInput{Note: &functions.NoteInput{What: functions.NoteFalsePositive, Who: "Ada", Why: "x"}},
+			"a note of false_positive needs a run_id", "the list of runs names them",
+		},
+		{
+			"a campaign that began at no time",
+			functions.CheckHealthInput{Note: &functions.NoteInput{What: functions.NoteCampaignStarted, Who: "Ada", Why: "x", RunID: "01J", At: "8:30"}},
+			`at "8:30" is not a time`, "write something like 2026-01-12T08:30:00Z, or leave it out for now",
 		},
 		{"an override by nobody", functions.BuildPriorityQueueInput{Override: &functions.Override{Why: "x"}}, noOverride, overrideHint},
 		{"an override for nothing", functions.TriggerPlaybookInput{Override: &functions.Override{By: "Ada", Why: " \t"}}, noOverride, overrideHint},

@@ -16,7 +16,7 @@ var ReadRecord = define[ReadRecordInput, ReadRecordOutput](Tool{
 })
 
 // Supporting lists the functions that are deployed beside the six tools.
-var Supporting = []*Tool{ReadRecord}
+var Supporting = []*Tool{ReadRecord, CheckHealth}
 
 // Record is a kind of thing that is kept.
 type Record string

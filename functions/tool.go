@@ -97,6 +97,9 @@ func inputSchemaOf[In Input]() *jsonschema.Schema {
 		limit.Default = json.RawMessage(strconv.Itoa(bounds.usual))
 		limit.Minimum, limit.Maximum = new(1.0), new(float64(bounds.most))
 	}
+	if days, has := schema.Properties["window_days"]; has {
+		days.Minimum, days.Maximum = new(float64(MinWindowDays)), new(float64(MaxWindowDays))
+	}
 	for property := range schemasIn(schema) {
 		if property.Type == "string" && property.Enum == nil && property.Pattern == "" {
 			property.MinLength = new(1)
@@ -121,6 +124,12 @@ func schemaOf[T any]() *jsonschema.Schema {
 		reflect.TypeFor[Verdict]():         words(Verdicts),
 		reflect.TypeFor[Record]():          words(Records),
 		reflect.TypeFor[Origin]():          words(Origins),
+		reflect.TypeFor[FigureUnit]():      words(FigureUnits),
+		reflect.TypeFor[FigureVerdict]():   words(FigureVerdicts),
+		reflect.TypeFor[AlarmState]():      words(AlarmStates),
+		reflect.TypeFor[AlarmChange]():     words(AlarmChanges),
+		reflect.TypeFor[MailState]():       words(MailStates),
+		reflect.TypeFor[NoteKind]():        words(NoteKinds),
 		reflect.TypeFor[json.RawMessage](): {Type: "array"},
 	}})
 	if err != nil {

@@ -29,6 +29,7 @@ var decoders = map[string]func([]byte) (functions.Input, error){
 	"generate_brief":          decoder[functions.GenerateBriefInput](functions.GenerateBrief),
 	"export_audience":         decoder[functions.ExportAudienceInput](functions.ExportAudience),
 	"read_record":             decoder[functions.ReadRecordInput](functions.ReadRecord),
+	"check_health":            decoder[functions.CheckHealthInput](functions.CheckHealth),
 	"trigger_playbook":        decoder[functions.TriggerPlaybookInput](functions.TriggerPlaybook),
 }
 

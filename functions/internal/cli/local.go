@@ -12,6 +12,7 @@ import (
 
 	"github.com/retentionops/retentionops/functions"
 	buildpriorityqueue "github.com/retentionops/retentionops/functions/build_priority_queue"
+	checkhealth "github.com/retentionops/retentionops/functions/check_health"
 	exportaudience "github.com/retentionops/retentionops/functions/export_audience"
 	generatebrief "github.com/retentionops/retentionops/functions/generate_brief"
 	getalertdecision "github.com/retentionops/retentionops/functions/get_alert_decision"
@@ -30,6 +31,7 @@ var handlers = map[*functions.Tool]func(*setup.Env) http.Handler{
 	functions.ExportAudience:        exportaudience.Handler,
 	functions.TriggerPlaybook:       triggerplaybook.Handler,
 	functions.ReadRecord:            readrecord.Handler,
+	functions.CheckHealth:           checkhealth.Handler,
 }
 
 // mux serves every function at /<name>.

@@ -117,16 +117,25 @@ func (e *Env) Today(ctx context.Context) (functions.Date, error) {
 	if day := e.options.Today; !day.IsZero() {
 		return day, nil
 	}
-	config, err := e.Config(ctx)
+	zone, err := e.Zone(ctx)
 	if err != nil {
 		return functions.Date{}, err
 	}
+	return civil.DateOf(e.Now().In(zone)), nil
+}
+
+// Zone is the configured time zone.
+func (e *Env) Zone(ctx context.Context) (*time.Location, error) {
+	config, err := e.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
 	zone, err := time.LoadLocation(config.TimeZone)
 	if err != nil {
-		return functions.Date{}, functions.Errorf(functions.FailedPrecondition, "RETENTIONOPS_TIMEZONE is not a time zone").
+		return nil, functions.Errorf(functions.FailedPrecondition, "RETENTIONOPS_TIMEZONE is not a time zone").
 			WithHint("write a name such as UTC or Europe/Berlin").WithCause(err)
 	}
-	return civil.DateOf(e.Now().In(zone)), nil
+	return zone, nil
 }
 
 // Warehouse is the warehouse that RETENTIONOPS_WAREHOUSE names.
