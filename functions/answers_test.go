@@ -24,7 +24,7 @@ var (
 	guarded = functions.Guardrails{
 		Verdict:    functions.VerdictWarn,
 		Findings:   []functions.GuardrailFinding{{Guardrail: "tier_share", Verdict: functions.VerdictWarn, Message: "P2 holds 41 %; warns over 30 %"}},
-		Overridden: "Ada: known migration",
+		Overridden: "Ada: known migration", ComparedWith: "run 01H of 2026-01-05",
 	}
 	noon  = time.Date(2026, 1, 12, 12, 0, 0, 0, time.UTC)
 	asked = []functions.Condition{{
@@ -91,7 +91,7 @@ var ioTypes = []struct {
 	{functions.ExportAudience, functions.ExportAudienceInput{}, functions.ExportAudienceOutput{}, functions.ExportAudienceOutput{
 		Date: day, Tier: functions.P1, RowsExported: 86, RowsAvailable: 87, Truncated: true,
 		LeftOut: []functions.LeftOut{{Reason: "formula", Customers: 1, CustomerIDs: []string{"=1+1"}}},
-		CSVURL:  "file:///out/p1.csv", GSheetURL: "https://docs.google.com/spreadsheets/d/x", Columns: []string{"customer_id"}, Notes: []string{"a note"},
+		CSVURL:  "file:///out/p1.csv", GSheetURL: "https://docs.google.com/spreadsheets/d/x", Columns: []string{"customer_id"}, Guardrails: guarded, Notes: []string{"a note"},
 		Digest: "abc", RulesVersion: "0123456789ab",
 	}},
 	{functions.TriggerPlaybook, functions.TriggerPlaybookInput{}, functions.TriggerPlaybookOutput{}, functions.TriggerPlaybookOutput{

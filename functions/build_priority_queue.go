@@ -123,6 +123,8 @@ type Guardrails struct {
 	Verdict    Verdict            `json:"verdict"`
 	Findings   []GuardrailFinding `json:"findings"`
 	Overridden string             `json:"overridden_by,omitempty" jsonschema:"who passed a stop, and why"`
+	// ComparedWith is absent where nothing is compared: in an export.
+	ComparedWith string `json:"compared_with,omitempty" jsonschema:"the run that sizes were held against, or that there was none"`
 }
 
 // GuardrailFinding is a guardrail that spoke, with the figure and the limit.

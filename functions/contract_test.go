@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite the golden files of the contrac
 const (
 	descriptionBudget = 400       // of one description
 	choiceBudget      = 6 * 1024  // of names, titles, descriptions, hints and input schemas of all tools
-	listBudget        = 19 * 1024 // of these and the output schemas
+	listBudget        = 22 * 1024 // of these and the output schemas
 )
 
 // everyTool is the six tools and the functions beside them.

@@ -18,12 +18,13 @@ var ExportAudience = define[ExportAudienceInput, ExportAudienceOutput](Tool{
 
 // ExportAudienceInput names the tier and where it goes.
 type ExportAudienceInput struct {
-	Date         DateRef `json:"date,omitempty" jsonschema:"day of a built queue: YYYY-MM-DD, or latest; default today"`
-	Tier         Tier    `json:"tier" jsonschema:"which tier"`
-	Destination  Target  `json:"destination,omitempty" jsonschema:"where it goes"`
-	Limit        *int    `json:"limit,omitempty" jsonschema:"at most this many customers, 1 to 100000, highest score first"`
-	DryRun       bool    `json:"dry_run,omitempty" jsonschema:"count only, write nothing"`
-	ExpectDigest string  `json:"expect_digest,omitempty" jsonschema:"digest of a dry run; refuses when anything has changed since"`
+	Date         DateRef   `json:"date,omitempty" jsonschema:"day of a built queue: YYYY-MM-DD, or latest; default today"`
+	Tier         Tier      `json:"tier" jsonschema:"which tier"`
+	Destination  Target    `json:"destination,omitempty" jsonschema:"where it goes"`
+	Limit        *int      `json:"limit,omitempty" jsonschema:"at most this many customers, 1 to 100000, highest score first"`
+	DryRun       bool      `json:"dry_run,omitempty" jsonschema:"count only, write nothing"`
+	Override     *Override `json:"override,omitempty" jsonschema:"passes a guardrail that stops; is logged"`
+	ExpectDigest string    `json:"expect_digest,omitempty" jsonschema:"digest of a dry run; refuses when anything has changed since"`
 }
 
 // Check implements Input.
@@ -37,8 +38,8 @@ func (in ExportAudienceInput) Check() error {
 	if in.Limit != nil && (*in.Limit < 1 || *in.Limit > MaxLimit) {
 		return Errorf(InvalidArgument, "limit %d is out of range", *in.Limit).WithHint("write 1 to 100000, or leave it out for 2000")
 	}
-	if in.Destination == "" {
-		return nil
+	if err := in.Override.check(); err != nil || in.Destination == "" {
+		return err
 	}
 	return checkWord("destination", in.Destination, Targets)
 }
@@ -46,21 +47,25 @@ func (in ExportAudienceInput) Check() error {
 // IsDryRun implements Input.
 func (in ExportAudienceInput) IsDryRun() bool { return in.DryRun }
 
+// Forced says who passes a stopping guardrail and why, for the log; empty when nobody does.
+func (in ExportAudienceInput) Forced() string { return in.Override.String() }
+
 // ExportAudienceOutput says what was written where.
 type ExportAudienceOutput struct {
-	Date          Date      `json:"date"`
-	Tier          Tier      `json:"tier"`
-	RowsExported  int64     `json:"rows_exported" jsonschema:"rows written, or that would be written by a dry run"`
-	RowsAvailable int64     `json:"rows_available" jsonschema:"rows of the tier in the queue"`
-	Truncated     bool      `json:"truncated" jsonschema:"whether limit cut rows"`
-	LeftOut       []LeftOut `json:"left_out" jsonschema:"rows kept out of the file, and why"`
-	CSVURL        string    `json:"csv_url,omitempty" jsonschema:"where the CSV lies"`
-	GSheetURL     string    `json:"gsheet_url,omitempty" jsonschema:"where the sheet lies"`
-	Notes         []string  `json:"notes,omitempty" jsonschema:"what went otherwise than asked, such as a file that stands in for a sheet"`
-	Columns       []string  `json:"columns"`
-	DryRun        bool      `json:"dry_run"`
-	Digest        string    `json:"digest" jsonschema:"stands for exactly these rows, rules and destinations"`
-	RulesVersion  string    `json:"rules_version" jsonschema:"the rules that built the queue"`
+	Date          Date       `json:"date"`
+	Tier          Tier       `json:"tier"`
+	RowsExported  int64      `json:"rows_exported" jsonschema:"rows written, or that would be written by a dry run"`
+	RowsAvailable int64      `json:"rows_available" jsonschema:"rows of the tier in the queue"`
+	Truncated     bool       `json:"truncated" jsonschema:"whether limit cut rows"`
+	LeftOut       []LeftOut  `json:"left_out" jsonschema:"rows kept out of the file, and why"`
+	CSVURL        string     `json:"csv_url,omitempty" jsonschema:"where the CSV lies"`
+	GSheetURL     string     `json:"gsheet_url,omitempty" jsonschema:"where the sheet lies"`
+	Notes         []string   `json:"notes,omitempty" jsonschema:"what went otherwise than asked, such as a file that stands in for a sheet"`
+	Columns       []string   `json:"columns"`
+	Guardrails    Guardrails `json:"guardrails" jsonschema:"whether the data is too old to leave"`
+	DryRun        bool       `json:"dry_run"`
+	Digest        string     `json:"digest" jsonschema:"stands for exactly these rows, rules and destinations"`
+	RulesVersion  string     `json:"rules_version" jsonschema:"the rules that built the queue"`
 }
 
 // LeftOut names customers that are not in a file, with the reason.

@@ -146,6 +146,7 @@ func TestAnAnswer(t *testing.T) {
 		"Content-Type": {"application/json"}, "Content-Length": {fmt.Sprint(len(got.Body))}, "Cache-Control": {"no-store"},
 		"X-Content-Type-Options": {"nosniff"}, "X-Request-Id": {"make-4711"}, "X-Run-Id": {"id-1"},
 	}, Body: `{"date":"0000-00-00","tier":"P1","rows_exported":0,"rows_available":0,"truncated":false,"left_out":[],"columns":[],` +
+		`"guardrails":{"verdict":"","findings":[]},` +
 		`"dry_run":false,"digest":"","rules_version":""}` + "\n"}
 	got.Header.Del("Date")
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -395,7 +396,8 @@ func TestErrorsOfTheTool(t *testing.T) {
 			Type: "urn:retentionops:problem:unavailable", Title: "Not available right now", Status: 503, Detail: "no receipt", Code: functions.Unavailable,
 			RunID: "run-0", Result: map[string]any{
 				"date": "0000-00-00", "tier": "P1", "rows_exported": 0.0, "rows_available": 0.0, "truncated": false, "left_out": []any{},
-				"columns": []any{}, "dry_run": false, "digest": "", "rules_version": "",
+				"guardrails": map[string]any{"findings": []any{}, "verdict": ""},
+				"columns":    []any{}, "dry_run": false, "digest": "", "rules_version": "",
 			},
 		}},
 		{"one with a result that cannot be encoded", &functions.Error{Code: functions.Unavailable, Result: func() {}}, functions.Problem{

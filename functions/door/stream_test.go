@@ -48,7 +48,7 @@ func TestStreams(t *testing.T) {
 			step(ctx)
 			return echo(ctx, in)
 		}, append(progress[:2:2], event{"result", `{"date":"0000-00-00","tier":"P1","rows_exported":0,"rows_available":0,` +
-			`"truncated":false,"left_out":[],"columns":[],"dry_run":false,"digest":"","rules_version":""}`})},
+			`"truncated":false,"left_out":[],"columns":[],"guardrails":{"verdict":"","findings":[]},"dry_run":false,"digest":"","rules_version":""}`})},
 		{"progress and a problem", func(ctx context.Context, _ input) (output, error) {
 			step(ctx)
 			return output{}, functions.Errorf(functions.Unavailable, "later").WithCause(errors.New("hunter2"))

@@ -16,6 +16,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/audience"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/gcsdestination"
+	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"
 )
@@ -33,10 +34,9 @@ func Handler(env *setup.Env) http.Handler {
 			if err != nil {
 				return out, err
 			}
-			if !in.DryRun {
-				if err := day.MayAct(); err != nil {
-					return out, err
-				}
+			guardrails, err := mayLeave(ctx, env, day, in)
+			if err != nil {
+				return out, err
 			}
 			settings, err := setup.ReadSettings[audience.Settings](ctx, env)
 			if err != nil {
@@ -54,6 +54,26 @@ func Handler(env *setup.Env) http.Handler {
 				Warehouse: day.Warehouse, CSV: env.Exports, Sheets: env.Sheets, CSVAt: config.Exports, SheetsAt: config.Sheets,
 				Settings: settings, Excluded: excluded, Logger: env.Logger(),
 			}
-			return exporter.Export(ctx, day.Date, in, day.Book.Rollout().Folder)
+			out, err = exporter.Export(ctx, day.Date, in, day.Book.Rollout().Folder)
+			out.Guardrails = guardrails
+			return out, err
 		})
+}
+
+// mayLeave asks the phase and the guardrails whether anything may leave. A dry run tells what they say and goes on.
+func mayLeave(
+	ctx context.Context, env *setup.Env, day setup.Day, in functions.ExportAudienceInput,
+) (guardrails functions.Guardrails, err error) {
+	today, err := env.Today(ctx)
+	if err != nil {
+		return guardrails, err
+	}
+	guardrails, stopped := priority.Pass(priority.GuardDay(day.Book.Guardrails(), day.Date, today), in.Override)
+	if in.DryRun {
+		return guardrails, nil
+	}
+	if err := day.MayAct(); err != nil {
+		return guardrails, err
+	}
+	return guardrails, stopped
 }

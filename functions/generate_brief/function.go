@@ -93,7 +93,7 @@ func (w writer) gather(ctx context.Context, day setup.Day, decision functions.Ge
 	playbook, _ := day.Book.Playbook(decision.Severity)
 	in = brief.Input{
 		Decision: decision, Assessment: assessment, Playbook: playbook, Rollout: day.Book.Rollout(), Settings: day.Book.Brief(),
-		Guardrails: priority.Guard(day.Book.Guardrails(), assessment, lastSent),
+		Guardrails: priority.Guard(day.Book.Guardrails(), assessment, priority.Against{LastSent: lastSent}),
 	}
 	in.Exports, err = w.exports(ctx, day, assessment.Tiers)
 	return in, err

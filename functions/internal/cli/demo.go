@@ -117,22 +117,24 @@ func (c *command) playDemo(ctx context.Context, from source, out string) (err er
 		return err
 	}
 	defer func() { _ = standIn.stop(ctx) }()
-	env := c.env(map[string]string{
+	settings := map[string]string{
 		"RETENTIONOPS_AUTH":           "local",
 		"RETENTIONOPS_WAREHOUSE":      "duckdb:" + strings.TrimPrefix(fileURL(out, "warehouse.duckdb"), "file:"),
 		"RETENTIONOPS_ARCHIVE":        fileURL(out, "archive"),
 		"RETENTIONOPS_EXPORTS":        fileURL(out, "exports"),
 		"RETENTIONOPS_WEBHOOK_URL":    standIn.URL + "/hook",
 		"RETENTIONOPS_WEBHOOK_SECRET": secret,
-	}, functions.PhaseProduction)
+	}
+	if err := s.stockShop(ctx, c.env(settings, functions.PhaseProduction), from); err != nil {
+		return err
+	}
+	c.today = s.date // the story plays on its own day: by the calendar its data would be too old to leave
+	env := c.env(settings, functions.PhaseProduction)
 	defer func() {
 		if closing := env.Close(); err == nil {
 			err = closing
 		}
 	}()
-	if err := s.stockShop(ctx, env, from); err != nil {
-		return err
-	}
 	doors, err := listen(ctx, "127.0.0.1:0", mux(env))
 	if err != nil {
 		return err
@@ -210,7 +212,12 @@ func newSecret() (string, error) {
 }
 
 // stockShop fills the input tables, which the company's own SQL fills elsewhere.
-func (s *story) stockShop(ctx context.Context, env *setup.Env, from source) error {
+func (s *story) stockShop(ctx context.Context, env *setup.Env, from source) (err error) {
+	defer func() {
+		if closing := env.Close(); err == nil {
+			err = closing
+		}
+	}()
 	db, err := embedded(ctx, env)
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func (w *run) preview(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.built, err = w.Builder.Build(ctx, w.Book, w.assessment, priority.Options{DryRun: true, LastSent: lastSent})
+	w.built, err = w.Builder.Build(ctx, w.Book, w.assessment, priority.Options{DryRun: true, LastSent: lastSent, Today: w.Alert.Today()})
 	w.counted()
 	return err
 }

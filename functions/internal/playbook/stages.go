@@ -32,7 +32,7 @@ func (w *run) queue(ctx context.Context) error {
 		return err
 	}
 	w.built, err = w.Builder.Build(ctx, w.Book, w.assessment,
-		priority.Options{Override: w.in.Override, LastSent: lastSent, ReuseSame: true})
+		priority.Options{Override: w.in.Override, LastSent: lastSent, Today: w.Alert.Today(), ReuseSame: true})
 	w.counted()
 	if err != nil {
 		if w.built.Guardrails.Verdict == functions.VerdictStop {

@@ -36,6 +36,7 @@ type Options struct {
 	DryRun    bool                // judge and compare, write nothing
 	Override  *functions.Override // passes a guardrail that stops
 	LastSent  *retention.Run      // what the guardrails compare with
+	Today     functions.Date      // set where something is about to leave: data that is too old must not
 	ReuseSame bool                // write nothing when the stored day was built from the same customers by the same rules
 }
 
@@ -62,7 +63,7 @@ func (b *Builder) Build(
 	if out.Changes, err = b.compare(ctx, a); err != nil {
 		return out, err
 	}
-	out.Guardrails = Guard(book.Guardrails(), a, o.LastSent)
+	out.Guardrails = Guard(book.Guardrails(), a, Against{LastSent: o.LastSent, Today: o.Today})
 	if o.DryRun {
 		return out, nil
 	}

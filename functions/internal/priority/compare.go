@@ -145,7 +145,7 @@ func CompareBooks(ctx context.Context, source Customers, v Versions) (*Compariso
 		tally.take(&people[i], was, is)
 	}
 	tally.close()
-	out.Guardrails = Guard(v.Limits, after.assessment(out), v.LastSent)
+	out.Guardrails = Guard(v.Limits, after.assessment(out), Against{LastSent: v.LastSent})
 	return out, nil
 }
 
@@ -155,14 +155,19 @@ type bench struct {
 	judging  *rulebook.Judge
 	median   functions.Money
 	setAside int64
+	unknown  int64 // statuses
 }
 
 func newBench(book *rulebook.Book, people []retention.Customer) *bench {
 	b := &bench{book: book}
 	sound := make([]retention.Customer, 0, len(people))
 	for i := range people {
-		if len(book.Vet(&people[i])) == 0 {
+		faults := book.Vet(&people[i])
+		if len(faults) == 0 {
 			sound = append(sound, people[i])
+		}
+		if slices.ContainsFunc(faults, func(f rulebook.Fault) bool { return ofStatus(f.Issue) }) {
+			b.unknown++
 		}
 	}
 	b.setAside = int64(len(people) - len(sound))
@@ -189,6 +194,7 @@ func (b *bench) judge(c *retention.Customer) (Judgment, error) {
 func (b *bench) assessment(c *Comparison) *retention.Assessment {
 	a := &retention.Assessment{AsOf: c.Date, RulesVersion: b.book.Version(), Customers: c.Customers}
 	a.Quality.SetAside = b.setAside
+	a.Quality.Issues = []functions.QualityIssue{{Issue: unknownStatus, Customers: b.unknown}}
 	for _, tier := range c.Tiers {
 		a.Tiers = append(a.Tiers, functions.TierTotal{Tier: tier.Tier, Customers: tier.After, ValueAtRisk: tier.ValueAfter})
 	}

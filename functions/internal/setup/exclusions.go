@@ -16,7 +16,13 @@ func (e *Env) Exclusions(ctx context.Context) (*exclusion.List, error) {
 	}
 	return exclusion.Reader{
 		Settings: settings,
-		Folder:   archive.Open,
+		Folder: func(ctx context.Context, url string) (archive.Archive, error) {
+			return e.exclusions.Get(func() (archive.Archive, error) {
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout) // it outlives this call
+				defer cancel()
+				return archive.Open(ctx, url)
+			})
+		},
 		Table: func(ctx context.Context) (exclusion.Table, error) {
 			return e.Warehouse(ctx)
 		},

@@ -59,15 +59,16 @@ type Options struct {
 
 // Env is the environment of a program. It is safe for use by several goroutines.
 type Env struct {
-	options   Options
-	config    Lazy[Config]
-	warehouse Lazy[*warehouse.Warehouse]
-	archive   Lazy[archive.Archive]
-	exports   Lazy[destination.Destination]
-	sheets    Lazy[destination.Destination]
-	mail      Lazy[mail.Sender]
-	book      loaded[*rulebook.Book]
-	templates loaded[*brief.Templates]
+	options    Options
+	config     Lazy[Config]
+	warehouse  Lazy[*warehouse.Warehouse]
+	archive    Lazy[archive.Archive]
+	exclusions Lazy[archive.Archive] // the folder of the exclusion list
+	exports    Lazy[destination.Destination]
+	sheets     Lazy[destination.Destination]
+	mail       Lazy[mail.Sender]
+	book       loaded[*rulebook.Book]
+	templates  loaded[*brief.Templates]
 }
 
 // New makes an environment; nothing is read or opened yet.
