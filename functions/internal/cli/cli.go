@@ -49,7 +49,6 @@ type command struct {
 	templates string                 // a folder with brief templates that stands in for that of the environment
 	verbose   bool                   // every request is logged, not only what went wrong
 	fills     bool                   // the command may make a warehouse
-	today     functions.Date         // when set, stands in for today: the demo plays another day
 	cause     atomic.Pointer[string] // of the last error, as a door logged it
 	started   bool                   // a subcommand has begun: from here on an error is no longer one of usage
 }
@@ -162,7 +161,7 @@ func (c *command) env(overrides map[string]string, phase functions.Phase) *setup
 	}
 	return setup.New(setup.Options{
 		Lookuper: envconfig.MultiLookuper(named, envconfig.MapLookuper(defaults)), Logger: c.logger(), Now: c.Now, NewID: c.NewID,
-		Today: c.today, Phase: phase, CheckWarehouse: c.mustExist,
+		Today: c.Today, Phase: phase, CheckWarehouse: c.mustExist,
 	})
 }
 

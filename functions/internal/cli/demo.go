@@ -128,7 +128,7 @@ func (c *command) playDemo(ctx context.Context, from source, out string) (err er
 	if err := s.stockShop(ctx, c.env(settings, functions.PhaseProduction), from); err != nil {
 		return err
 	}
-	c.today = s.date // the story plays on its own day: by the calendar its data would be too old to leave
+	c.Today = s.date // the story plays on its own day: by the calendar its data would be too old to leave
 	env := c.env(settings, functions.PhaseProduction)
 	defer func() {
 		if closing := env.Close(); err == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 	"golang.org/x/term"
 
+	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )
 
@@ -28,6 +29,7 @@ type IO struct {
 	Lookuper envconfig.Lookuper
 	Now      func() time.Time
 	NewID    func() string
+	Today    functions.Date // when set, stands in for today: the demo plays on another day
 }
 
 // System is the IO of the running process. Colour is used on a terminal without NO_COLOR (no-color.org).

@@ -110,7 +110,7 @@ func (s *stand) command(t *testing.T, gate string, args ...string) *exec.Cmd {
 	if gate != "" {
 		papers = "gated://" + filepath.Join(s.folder, ".retentionops", "archive") + "?" + gate
 	}
-	cmd.Env = append(os.Environ(), "RETENTIONOPS_WEBHOOK_URL="+s.hook.URL+"/hook", "RETENTIONOPS_WEBHOOK_SECRET=whsec_"+standSecret,
+	cmd.Env = append(os.Environ(), todayVariable+"=2026-01-12", "RETENTIONOPS_WEBHOOK_URL="+s.hook.URL+"/hook", "RETENTIONOPS_WEBHOOK_SECRET=whsec_"+standSecret,
 		"RETENTIONOPS_ARCHIVE="+papers)
 	return cmd
 }
