@@ -92,7 +92,7 @@ func run(ctx context.Context) error {
 	tools := slices.Concat(functions.Tools, functions.Supporting)
 	for _, tool := range tools {
 		stage := filepath.Join(work, tool.Name)
-		if err := command(ctx, ".", ".ci/stage", stage, "functions/"+tool.Name); err != nil {
+		if err := command(ctx, ".", "./deploy.sh", "stage", stage, tool.Name); err != nil {
 			return fmt.Errorf("stage %s: %w", tool.Name, err)
 		}
 		if err := checkStage(stage); err != nil {

@@ -1,0 +1,537 @@
+#!/usr/bin/env bash
+# deploy.sh puts RetentionOps on Google Cloud and takes it off again. Every step may be repeated: what is there stays.
+#
+#   ./deploy.sh check           what is missing, and the command that mends it
+#   ./deploy.sh plan            what "all" would do; changes nothing
+#   ./deploy.sh all             accounts, rights, buckets, tables, functions, schedule
+#   ./deploy.sh function NAME   one function again, such as trigger_playbook
+#   ./deploy.sh rules           publish rules and templates to their buckets, checked first
+#   ./deploy.sh schedule        the daily calls
+#   ./deploy.sh disable         stop every side effect; the reading tools stay
+#   ./deploy.sh enable          undo disable
+#   ./deploy.sh destroy         take functions, accounts and schedule away; asks first; data stays
+#   ./deploy.sh stage DIR NAME  only put together what is uploaded for a function
+#
+# Settings come from the environment or from .env beside this file (.env.example names them all); RETENTIONOPS_ENV_FILE
+# names another one.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+# Each function: what it gets of the machine, and what it may do (rights and settings below follow from these words).
+# Memory holds 100,000 customers with room to spare. The timeouts lie above those of the contract, below the scheduler's.
+functions_table='
+# name                   memory cpu concurrency instances timeout may
+get_alert_decision       256Mi  1   20          3         60s     detection
+get_operational_context  512Mi  1   5           3         60s     detection exclusions
+build_priority_queue     1Gi    1   1           3         60s     detection exclusions queue-write archive
+generate_brief           512Mi  1   5           3         60s     detection exclusions queue archive-read links
+export_audience          512Mi  1   5           3         60s     detection exclusions queue archive-read exports sheets
+trigger_playbook         1Gi    1   4           3         300s    detection exclusions queue-write archive exports sheets webhook mail
+read_record              256Mi  1   20          3         90s     detection exclusions queue archive-read
+check_health             256Mi  1   1           1         120s    queue archive mail
+'
+acting='build_priority_queue export_audience trigger_playbook'
+
+apis='artifactregistry bigquery cloudbuild cloudfunctions cloudscheduler iam iamcredentials run secretmanager sheets storage'
+runtime=go126
+schedule_deadline=320s # longer than trigger_playbook may take
+
+main() {
+  load_settings
+  case ${1:-} in
+  check) check ;;
+  plan) planning=yes && all ;;
+  all) all ;;
+  function) deploy_function "$(known "${2:-}")" ;;
+  rules) publish_rules ;;
+  schedule) schedule ;;
+  disable) disable ;;
+  enable) enable ;;
+  destroy) destroy ;;
+  stage) stage "${2:?a directory is needed}" "$(known "${3:-}")" ;;
+  *) sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 2 ;;
+  esac
+}
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+planning=no
+
+say() { printf '%s\n' "$*" >&2; }
+step() { printf '\n== %s\n' "$*" >&2; }
+die() { printf 'deploy.sh: %s\n' "$*" >&2 && exit 1; }
+
+# run does what changes something; with plan it only shows it.
+run() {
+  if [ "$planning" = yes ]; then
+    printf '%q ' "$@"
+    printf '\n'
+  else
+    "$@" </dev/null
+  fi
+}
+
+# look asks and changes nothing; what cannot be asked counts as not there.
+look() { "$@" </dev/null 2>/dev/null; }
+
+# settle repeats a binding: an account that was made a moment ago is not known everywhere yet.
+settle() {
+  local attempt
+  for attempt in 1 2 3; do
+    run "$@" && return 0
+    [ "$attempt" -eq 3 ] || { say "again in ${settle_seconds} s" && sleep "$settle_seconds"; }
+  done
+  return 1
+}
+settle_seconds=${RETENTIONOPS_SETTLE_SECONDS:-15}
+
+# unless there, make: the first command asks, the rest after -- makes.
+ensure() {
+  local asking=()
+  while [ "$1" != -- ]; do asking+=("$1") && shift; done
+  shift
+  look "${asking[@]}" >/dev/null || run "$@"
+}
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+# load_settings reads .env as KEY=VALUE lines, without running them; what the environment says stands.
+load_settings() {
+  local line key file=${RETENTIONOPS_ENV_FILE:-$root/.env}
+  if [ -f "$file" ]; then
+    while IFS= read -r line || [ -n "$line" ]; do
+      case $line in '' | '#'*) continue ;; esac
+      key=${line%%=*}
+      [[ $key =~ ^[A-Z][A-Z0-9_]*$ && $line == *=* ]] || die "$file: a line is no KEY=VALUE"
+      [ -n "${!key+set}" ] || export "$key=${line#*=}"
+    done <"$file"
+  fi
+  project=${RETENTIONOPS_PROJECT:-}
+  region=${RETENTIONOPS_REGION:-europe-west1}
+  warehouse=${RETENTIONOPS_WAREHOUSE:-}
+  queue_dataset=$(dataset_of "${warehouse%%\?*}")
+  detection_dataset=$(sed -n 's/.*[?&]inputs=\([^&]*\).*/\1/p' <<<"$warehouse" | tr . :)
+  detection_dataset=${detection_dataset:-$queue_dataset}
+  location=$(sed -n 's/.*[?&]location=\([^&]*\).*/\1/p' <<<"$warehouse")
+}
+
+# dataset_of turns bigquery://project/dataset into project:dataset, as bq writes it.
+dataset_of() { sed -n 's#^bigquery://\([^/]*\)/\([^/?]*\)/*$#\1:\2#p' <<<"$1"; }
+
+need_settings() {
+  [ -n "$project" ] || die "RETENTIONOPS_PROJECT is not set: the project id"
+  [ -n "$queue_dataset" ] || die "RETENTIONOPS_WAREHOUSE must be bigquery://PROJECT/DATASET, with ?inputs=PROJECT.DATASET where the detection lies elsewhere"
+  case ${RETENTIONOPS_ARCHIVE:-} in gs://?*) ;; *) die "RETENTIONOPS_ARCHIVE must be gs://BUCKET/PREFIX" ;; esac
+  case ${RETENTIONOPS_EXPORTS:-} in gs://?*) ;; *) die "RETENTIONOPS_EXPORTS must be gs://BUCKET/PREFIX" ;; esac
+  local open
+  for open in ${RETENTIONOPS_OPEN:-}; do known "$open" >/dev/null; done
+}
+
+bucket_of() { sed -n 's#^\(gs://[^/]*\).*#\1#p' <<<"${1:-}"; }
+
+rows() { grep -v '^#' <<<"$functions_table" | grep .; }
+names() { rows | awk '{print $1}'; }
+column() { rows | awk -v name="$1" -v n="$2" '$1 == name {print $n}'; }
+may() { rows | awk -v name="$1" '$1 == name {for (i = 7; i <= NF; i++) print $i}' | grep -qx "$2"; }
+known() {
+  names | grep -qx -- "$1" || die "no function is named \"$1\"; there are: $(names | xargs)"
+  printf '%s' "$1"
+}
+
+is_open() { [[ " ${RETENTIONOPS_OPEN:-} " == *" $1 "* ]]; }
+
+service() { printf '%s' "${1//_/-}"; }
+entry_point() { awk -F_ '{for (i = 1; i <= NF; i++) printf "%s%s", toupper(substr($i, 1, 1)), substr($i, 2)}' <<<"$1"; }
+
+# account is the service account of a function or an invoker; ids have at most 30 characters.
+account() { printf '%s@%s.iam.gserviceaccount.com' "$(account_id "$1")" "$project"; }
+account_id() { printf 'rop-%s' "$(service "$1")"; }
+
+# --- secrets: by reference only --------------------------------------------------------------------------------------
+
+secrets_of() { # the settings of a function that are secrets
+  is_open "$1" && printf '%s\n' RETENTIONOPS_API_KEYS
+  if may "$1" exclusions && [ -n "${RETENTIONOPS_EXCLUSIONS:-}" ]; then printf '%s\n' RETENTIONOPS_EXCLUSIONS_KEY; fi
+  if may "$1" mail && [ -n "${RETENTIONOPS_MAIL:-}" ]; then printf '%s\n' RETENTIONOPS_MAIL_PASSWORD; fi
+  if may "$1" webhook; then
+    printf '%s\n' RETENTIONOPS_WEBHOOK_URL RETENTIONOPS_WEBHOOK_SECRET RETENTIONOPS_WEBHOOK_SECRET_PREVIOUS RETENTIONOPS_WEBHOOK_API_KEY
+  fi
+}
+all_secrets() { for_each_name secrets_of | sort -u; }
+for_each_name() { local name; for name in $(names); do "$@" "$name" || true; done; }
+
+secret_id() { tr 'A-Z_' 'a-z-' <<<"$1"; }
+
+# newest is the number of a secret's newest version that is switched on; empty when there is none.
+newest() {
+  look gcloud secrets versions list "$(secret_id "$1")" --project="$project" --filter=state=enabled --sort-by=~createTime \
+    --limit=1 '--format=value(name.basename())' || true
+}
+
+# --- check -----------------------------------------------------------------------------------------------------------
+
+missing=0
+ok() { printf 'ok       %s\n' "$1"; }
+lacks() { printf 'missing  %s\n         mend it: %s\n' "$1" "$2" && missing=$((missing + 1)); }
+holds() { # WHAT MEND COMMAND...
+  local what=$1 mend=$2
+  shift 2
+  if look "$@" >/dev/null; then ok "$what"; else lacks "$what" "$mend"; fi
+}
+
+check() {
+  local tool api name secret bucket table enabled
+  for tool in gcloud bq go; do holds "$tool is installed" "see https://cloud.google.com/sdk/docs/install and https://go.dev/dl" command -v "$tool"; done
+  need_settings
+  holds "project $project is there and yours to see" "gcloud auth login; gcloud projects create $project" \
+    gcloud projects describe "$project"
+  holds "application default credentials, for the tables" "gcloud auth application-default login" \
+    gcloud auth application-default print-access-token
+  enabled=$(look gcloud services list --enabled --project="$project" '--format=value(config.name)' || true)
+  for api in $apis; do
+    if grep -qx "$api.googleapis.com" <<<"$enabled"; then ok "API $api"; else
+      lacks "API $api" "gcloud services enable $api.googleapis.com --project=$project"
+    fi
+  done
+  holds "dataset $queue_dataset" "bq mk --dataset${location:+ --location=$location} $queue_dataset" bq show --dataset "$queue_dataset"
+  for table in alert_logic retention_snapshot churn_detection base_customers; do
+    holds "input table $detection_dataset.$table" "let the detection write it; retentionops check names its columns" \
+      bq show "$detection_dataset.$table"
+  done
+  for table in customer_priority ops_runs_log; do
+    holds "table $queue_dataset.$table" "./deploy.sh all, or go run ./functions/cmd/retentionops schema apply" bq show "$queue_dataset.$table"
+  done
+  for bucket in $(buckets); do
+    holds "bucket $bucket" "./deploy.sh all makes it" gcloud storage buckets describe "$bucket" --project="$project"
+  done
+  for secret in $(all_secrets); do
+    if [ -n "$(newest "$secret")" ]; then ok "secret $(secret_id "$secret")"; else
+      lacks "secret $(secret_id "$secret") ($(secret_use "$secret"))" "$(secret_command "$secret")"
+    fi
+  done
+  [ "$missing" -eq 0 ] || { printf '%s missing\n' "$missing" && exit 1; }
+}
+
+secret_command() { printf 'gcloud secrets create %s --project=%s --data-file=FILE  (a new version: gcloud secrets versions add)' "$(secret_id "$1")" "$project"; }
+secret_use() {
+  case $1 in
+  *_PREVIOUS) printf 'only while the webhook secret is being changed' ;;
+  *_WEBHOOK_API_KEY) printf 'when the hook at Make.com asks for a key' ;;
+  *_WEBHOOK_*) printf 'needed from the pilot on' ;;
+  *_EXCLUSIONS_KEY) printf 'when the exclusion list holds hashes' ;;
+  *_MAIL_PASSWORD) printf 'when the mail server asks for one' ;;
+  *) printf 'needed by the functions that RETENTIONOPS_OPEN names' ;;
+  esac
+}
+
+buckets() {
+  { bucket_of "$RETENTIONOPS_ARCHIVE"; bucket_of "$RETENTIONOPS_EXPORTS"; bucket_of "${RETENTIONOPS_RULES:-}"; bucket_of "${RETENTIONOPS_TEMPLATES:-}"; } |
+    grep . | sort -u
+}
+
+# --- all -------------------------------------------------------------------------------------------------------------
+
+all() {
+  need_settings
+  local name
+  step "APIs"
+  # shellcheck disable=SC2046,SC2086 # one argument each
+  run gcloud services enable $(printf '%s.googleapis.com ' $apis) --project="$project"
+  step "accounts"
+  for name in build scheduler make $(names); do ensure_account "$name"; done
+  step "buckets"
+  for name in $(buckets); do make_bucket "$name"; done
+  step "tables"
+  ensure bq show --dataset "$queue_dataset" -- bq mk --dataset ${location:+"--location=$location"} "$queue_dataset"
+  run go -C "$root" run ./functions/cmd/retentionops schema apply --warehouse "$warehouse"
+  step "rights"
+  project_role build roles/cloudbuild.builds.builder
+  project_role build roles/logging.logWriter
+  for name in $(names); do grant_data "$name"; done
+  for name in $(names); do deploy_function "$name"; done
+  step "who may call"
+  enable_invokers
+  schedule
+  step "done"
+  say "next: publish no rules yet, look at a first run: gcloud functions call trigger-playbook --gen2 --region=$region --project=$project --data='{}'"
+}
+
+ensure_account() {
+  ensure gcloud iam service-accounts describe "$(account "$1")" --project="$project" -- \
+    gcloud iam service-accounts create "$(account_id "$1")" --project="$project" "--display-name=RetentionOps ${1//_/ }"
+}
+
+# make_bucket makes a bucket that nobody can open to the public. What was exported goes after the days of the queue;
+# the archive stays. Deleted audiences are gone at once, not kept for a week.
+make_bucket() {
+  local lifecycle=()
+  ensure gcloud storage buckets describe "$1" --project="$project" -- \
+    gcloud storage buckets create "$1" --project="$project" --location="${location:-$region}" \
+    --uniform-bucket-level-access --public-access-prevention
+  if [ "$1" = "$(bucket_of "$RETENTIONOPS_EXPORTS")" ] && [ "$1" != "$(bucket_of "$RETENTIONOPS_ARCHIVE")" ]; then
+    printf '{"rule": [{"action": {"type": "Delete"}, "condition": {"age": %s}}]}\n' "${RETENTIONOPS_QUEUE_DAYS:-90}" >"$(scratch)/lifecycle.json"
+    lifecycle=(--lifecycle-file="$(scratch)/lifecycle.json" --soft-delete-duration=0)
+    run gcloud storage buckets update "$1" --project="$project" "${lifecycle[@]}"
+  fi
+}
+
+project_role() {
+  settle gcloud projects add-iam-policy-binding "$project" "--member=serviceAccount:$(account "$1")" "--role=$2" \
+    --condition=None --format=none
+}
+
+# grant_dataset lets an account into one dataset. GRANT is the one way that bq and the console share.
+grant_dataset() { # NAME ROLE DATASET
+  # shellcheck disable=SC2016 # the backquotes are SQL's
+  settle bq query "--project_id=$project" ${location:+"--location=$location"} --use_legacy_sql=false --format=none \
+    "$(printf 'GRANT `%s` ON SCHEMA `%s` TO "serviceAccount:%s"' "$2" "$(tr : . <<<"$3")" "$(account "$1")")"
+}
+
+grant_bucket() { # NAME ROLE URL
+  local bucket
+  bucket=$(bucket_of "$3")
+  [ -n "$bucket" ] || return 0
+  settle gcloud storage buckets add-iam-policy-binding "$bucket" "--member=serviceAccount:$(account "$1")" "--role=$2" --format=none
+}
+
+# grant_data gives a function the rights that its words stand for, and no others.
+grant_data() {
+  local name=$1 secret
+  project_role "$name" roles/bigquery.jobUser
+  if may "$name" detection; then grant_dataset "$name" roles/bigquery.dataViewer "$detection_dataset"; fi
+  if may "$name" queue; then grant_dataset "$name" roles/bigquery.dataViewer "$queue_dataset"; fi
+  if may "$name" queue-write; then grant_dataset "$name" roles/bigquery.dataEditor "$queue_dataset"; fi
+  if may "$name" archive; then grant_bucket "$name" roles/storage.objectUser "$RETENTIONOPS_ARCHIVE"; fi
+  if may "$name" archive-read; then grant_bucket "$name" roles/storage.objectViewer "$RETENTIONOPS_ARCHIVE"; fi
+  if may "$name" exports; then grant_bucket "$name" roles/storage.objectUser "$RETENTIONOPS_EXPORTS"; fi
+  if may "$name" exclusions; then grant_bucket "$name" roles/storage.objectViewer "${RETENTIONOPS_EXCLUSIONS:-}"; fi
+  grant_bucket "$name" roles/storage.objectViewer "${RETENTIONOPS_RULES:-}"
+  grant_bucket "$name" roles/storage.objectViewer "${RETENTIONOPS_TEMPLATES:-}"
+  for secret in $(secrets_of "$name"); do
+    if [ -z "$(newest "$secret")" ]; then
+      say "note: the secret $(secret_id "$secret") is not there ($(secret_use "$secret")); $name goes without"
+      continue
+    fi
+    settle gcloud secrets add-iam-policy-binding "$(secret_id "$secret")" --project="$project" \
+      "--member=serviceAccount:$(account "$name")" --role=roles/secretmanager.secretAccessor --format=none
+  done
+}
+
+# --- functions -------------------------------------------------------------------------------------------------------
+
+scratch_dir=
+scratch() {
+  if [ -z "$scratch_dir" ]; then die "no scratch folder"; fi
+  printf '%s' "$scratch_dir"
+}
+make_scratch() { scratch_dir=$(mktemp -d) && trap 'rm -rf "$scratch_dir"' EXIT; }
+
+# settings_of are the plain settings of a function, as NAME=VALUE lines; those that are empty are left out.
+settings_of() {
+  local name=$1 setting settings='WAREHOUSE RULES TEMPLATES TIMEZONE QUEUE_DAYS MAX_BODY ARCHIVE'
+  if may "$name" exclusions; then settings+=' EXCLUSIONS'; fi
+  if may "$name" exports; then settings+=' EXPORTS CSV_DELIMITER CSV_BOM'; fi
+  if may "$name" links; then settings+=' EXPORTS'; fi
+  if may "$name" sheets; then settings+=' SHEETS SHEETS_DAYS'; fi
+  if may "$name" mail; then settings+=' MAIL MAIL_FROM'; fi
+  if is_open "$name"; then
+    printf 'RETENTIONOPS_AUTH=key\nRETENTIONOPS_AUDIENCE=%s\nRETENTIONOPS_INVOKERS=%s\n' "$(audience "$name")" "$(account scheduler)"
+  else
+    printf 'RETENTIONOPS_AUTH=iam\n'
+  fi
+  for setting in $settings; do
+    setting=RETENTIONOPS_$setting
+    [ -z "${!setting:-}" ] || printf '%s=%s\n' "$setting" "${!setting}"
+  done
+  printf 'RETENTIONOPS_COMMIT=%s\n' "$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null || printf unknown)"
+}
+
+# audience is whom an identity token for an open function is made out to. The platform does not check it there, the
+# door does; a private function takes its address, as the platform demands.
+audience() { printf 'retentionops:%s:%s' "$project" "$(service "$1")"; }
+
+deploy_function() {
+  need_settings
+  local name=$1 stage secret version secrets='' door=--no-allow-unauthenticated flags=()
+  stage=$(scratch)/$name
+  step "function $name"
+  if [ "$planning" = no ]; then stage "$stage" "$name"; fi
+  settings_of "$name" | sed 's/\\/\\\\/g; s/"/\\"/g; s/^\([^=]*\)=\(.*\)$/\1: "\2"/' >"$stage.env.yaml"
+  for secret in $(secrets_of "$name"); do
+    version=$(newest "$secret")
+    [ -z "$version" ] || secrets+="${secrets:+,}$secret=$(secret_id "$secret"):$version"
+  done
+  if [ -n "$secrets" ]; then flags+=("--set-secrets=$secrets"); else flags+=(--clear-secrets); fi
+  if is_open "$name"; then
+    [ -n "$(newest RETENTIONOPS_API_KEYS)" ] || [ "$planning" = yes ] ||
+      die "$name is to be open, and the secret $(secret_id RETENTIONOPS_API_KEYS) is not there: $(secret_command RETENTIONOPS_API_KEYS)"
+    door=--allow-unauthenticated
+  fi
+  run gcloud functions deploy "$(service "$name")" --gen2 --project="$project" --region="$region" --runtime="$runtime" \
+    --source="$stage" --entry-point="$(entry_point "$name")" --trigger-http "$door" --ingress-settings=all \
+    --service-account="$(account "$name")" --build-service-account="projects/$project/serviceAccounts/$(account build)" \
+    --memory="$(column "$name" 2)" --cpu="$(column "$name" 3)" --concurrency="$(column "$name" 4)" \
+    --min-instances=0 --max-instances="$(column "$name" 5)" --timeout="$(column "$name" 6)" \
+    --env-vars-file="$stage.env.yaml" "${flags[@]}" "--set-build-env-vars=GOOGLE_GOLDFLAGS=-s -w" \
+    --update-labels="app=retentionops,function=$(service "$name")" --serve-all-traffic-latest-revision \
+    --runtime-update-policy=automatic --quiet '--format=value(serviceConfig.uri)'
+}
+
+# stage puts what one function is built from into DIR: its own files and those that it links, go.mod, go.sum, and one
+# generated file on top that registers it. Tests, tools and the embedded warehouse stay behind.
+stage() {
+  local dir=$1 package=functions/$2 module files file count=0
+  module=$(cd "$root" && go list -m)
+  # As deployed: a Mac would list its own files. The dollars are of a Go template.
+  # shellcheck disable=SC2016
+  files=$(cd "$root" && GOOS=linux GOARCH=amd64 CGO_ENABLED=0 go list -deps -f '{{if and .Module .Module.Main}}{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}
+{{end}}{{range .EmbedFiles}}{{$d}}/{{.}}
+{{end}}{{end}}' "./$package")
+  mkdir -p "$dir"
+  while IFS= read -r file; do
+    [ -n "$file" ] || continue
+    mkdir -p "$dir/$(dirname "${file#"$root"/}")"
+    cp "$file" "$dir/${file#"$root"/}"
+    count=$((count + 1))
+  done <<<"$files"
+  [ "$count" -gt 0 ] || die "$package is built from no file"
+  cp "$root/go.mod" "$root/go.sum" "$dir/"
+  cat >"$dir/function.go" <<GO
+// Code generated by deploy.sh. DO NOT EDIT.
+
+// Package function is what the platform builds: the framework, and the door of one function.
+package function
+
+import (
+	_ "github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	_ "$module/$package"
+)
+GO
+}
+
+# --- who may call, and when ------------------------------------------------------------------------------------------
+
+invoker() { # add|remove NAME MEMBER
+  run gcloud functions "$1-invoker-policy-binding" "$(service "$2")" --project="$project" --region="$region" "--member=$3"
+}
+
+# The scheduler calls two functions; Make.com's account (the keyless way) calls the six tools.
+enable_invokers() {
+  local name
+  invoker add trigger_playbook "serviceAccount:$(account scheduler)"
+  invoker add check_health "serviceAccount:$(account scheduler)"
+  for name in $(names); do
+    case $name in read_record | check_health) continue ;; esac
+    invoker add "$name" "serviceAccount:$(account make)"
+    if is_open "$name"; then invoker add "$name" allUsers; fi
+  done
+}
+
+url_of() {
+  local url
+  url=$(look gcloud functions describe "$(service "$1")" --gen2 --project="$project" --region="$region" '--format=value(serviceConfig.uri)' || true)
+  if [ -z "$url" ] && [ "$planning" = yes ]; then url="https://URL-OF-$(service "$1")"; fi
+  [ -n "$url" ] || die "$1 is not deployed: ./deploy.sh function $1"
+  printf '%s' "$url"
+}
+
+schedule() {
+  need_settings
+  step "schedule"
+  job retentionops-daily trigger_playbook "${RETENTIONOPS_SCHEDULE:-0 6 * * *}"
+  job retentionops-health check_health "${RETENTIONOPS_HEALTH_SCHEDULE:-0 8 * * *}"
+}
+
+job() { # JOB FUNCTION WHEN
+  local url aud verb=create headers=--headers
+  url=$(url_of "$2")
+  aud=$url
+  if is_open "$2"; then aud=$(audience "$2"); fi
+  if look gcloud scheduler jobs describe "$1" --project="$project" --location="$region" >/dev/null; then
+    verb=update headers=--update-headers
+  fi
+  run gcloud scheduler jobs "$verb" http "$1" --project="$project" --location="$region" "--schedule=$3" \
+    --time-zone="${RETENTIONOPS_TIMEZONE:-Etc/UTC}" "--uri=$url/" --http-method=POST "$headers=Content-Type=application/json" \
+    '--message-body={}' --oidc-service-account-email="$(account scheduler)" "--oidc-token-audience=$aud" \
+    --attempt-deadline="$schedule_deadline" --max-retry-attempts=3 --min-backoff=30s
+}
+
+disable() {
+  need_settings
+  local name job member
+  for job in retentionops-daily retentionops-health; do
+    try run gcloud scheduler jobs pause "$job" --project="$project" --location="$region"
+  done
+  for name in $acting; do
+    for member in allUsers "serviceAccount:$(account make)" "serviceAccount:$(account scheduler)"; do
+      try invoker remove "$name" "$member"
+    done
+  done
+  say "nothing acts any more: the schedule is paused and nobody may call $acting. The reading tools stay on."
+  say "also set \"phase: disabled\" in rules/rollout.yaml when people with rights of their own call the functions. Undo: ./deploy.sh enable"
+}
+
+# try goes on after a command that found nothing to change.
+try() { "$@" || say "note: nothing to change there"; }
+
+enable() {
+  need_settings
+  enable_invokers
+  local job
+  for job in retentionops-daily retentionops-health; do
+    run gcloud scheduler jobs resume "$job" --project="$project" --location="$region"
+  done
+}
+
+destroy() {
+  need_settings
+  local name job answer=${RETENTIONOPS_CONFIRM_DESTROY:-}
+  if [ -z "$answer" ] && [ -t 0 ]; then
+    printf 'This deletes the functions, accounts and schedule of RetentionOps in %s. Type the project id to go on: ' "$project"
+    read -r answer
+  fi
+  [ "$answer" = "$project" ] || die "nothing was deleted (without a terminal: RETENTIONOPS_CONFIRM_DESTROY=$project)"
+  for job in retentionops-daily retentionops-health; do
+    try run gcloud scheduler jobs delete "$job" --project="$project" --location="$region" --quiet
+  done
+  for name in $(names); do
+    try run gcloud functions delete "$(service "$name")" --gen2 --project="$project" --region="$region" --quiet
+  done
+  for name in build scheduler make $(names); do
+    try run gcloud iam service-accounts delete "$(account "$name")" --project="$project" --quiet
+  done
+  say "left: the tables in $queue_dataset, the buckets $(buckets | xargs) and the secrets. To delete them too:"
+  say "  bq rm -r --dataset $queue_dataset"
+  for name in $(buckets); do say "  gcloud storage rm --recursive $name"; done
+  for name in $(all_secrets); do say "  gcloud secrets delete $(secret_id "$name") --project=$project"; done
+}
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+# publish_rules checks what stands here and puts it where the functions look. They take it up within minutes, or keep
+# the last that was sound.
+publish_rules() {
+  need_settings
+  local command=(go -C "$root" run ./functions/cmd/retentionops)
+  case ${RETENTIONOPS_RULES:-}${RETENTIONOPS_TEMPLATES:-} in
+  *gs://*) ;;
+  *) die "neither RETENTIONOPS_RULES nor RETENTIONOPS_TEMPLATES names a bucket (gs://BUCKET/rules): the functions have the files built in, deploy them" ;;
+  esac
+  "${command[@]}" rules check rules
+  "${command[@]}" rules test --rules rules
+  "${command[@]}" brief check brief_templates
+  publish "$root/rules" '*.yaml' "${RETENTIONOPS_RULES:-}"
+  publish "$root/brief_templates" '*.tmpl' "${RETENTIONOPS_TEMPLATES:-}"
+}
+
+publish() { # FOLDER PATTERN URL
+  local copy
+  case $3 in gs://*) ;; *) return 0 ;; esac
+  copy=$(scratch)/$(basename "$1")
+  mkdir -p "$copy"
+  find "$1" -maxdepth 1 -name "$2" -exec cp {} "$copy/" \;
+  run gcloud storage rsync "$copy" "${3%/}" --delete-unmatched-destination-objects --cache-control=no-store
+}
+
+make_scratch
+main "$@"

@@ -1,0 +1,512 @@
+package internal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+
+	"github.com/retentionops/retentionops/functions"
+)
+
+// deployment is a run of deploy.sh against stubs.
+type deployment struct {
+	out     string     // what it said, both streams
+	failed  bool       // it ended with another code than 0
+	calls   [][]string // every call of gcloud, bq and "go run", in order
+	uploads string     // folder of what was uploaded, by function
+}
+
+// settings are those of a company that has its detection in a dataset of its own.
+func companySettings() map[string]string {
+	return map[string]string{
+		"RETENTIONOPS_PROJECT":   "acme-retention",
+		"RETENTIONOPS_WAREHOUSE": "bigquery://acme-retention/retention?inputs=acme-data.detection&location=EU",
+		"RETENTIONOPS_ARCHIVE":   "gs://acme-archive/papers", "RETENTIONOPS_EXPORTS": "gs://acme-exports/audiences",
+		"RETENTIONOPS_TIMEZONE": "Europe/Berlin", "RETENTIONOPS_SHEETS": "sheets://SHEET1",
+		"RETENTIONOPS_MAIL": "smtps://robot@mail.example.com:465", "RETENTIONOPS_EXCLUSIONS": "gs://acme-legal/lists/never.csv",
+	}
+}
+
+// deploy runs deploy.sh in a project where everything is there, or nothing.
+func deploy(t *testing.T, settings map[string]string, there bool, args ...string) deployment {
+	t.Helper()
+	bin, work := t.TempDir(), t.TempDir()
+	stub, err := filepath.Abs(filepath.Join("testdata", "deploy", "stub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"gcloud", "bq", "go"} {
+		if err := os.Symlink(stub, filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := deployment{uploads: filepath.Join(work, "uploads")}
+	if err := os.Mkdir(d.uploads, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	answer := "no"
+	if there {
+		answer = "yes"
+	}
+	realGo, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := deployCommand(t, settings, args...)
+	calls := filepath.Join(work, "calls")
+	cmd.Env = append(cmd.Env, "PATH="+bin+":"+os.Getenv("PATH"), "STUB_GO="+realGo, "STUB_CALLS="+calls, "STUB_UPLOADS="+d.uploads,
+		"STUB_THERE="+answer, "STUB_FAIL="+settings["STUB_FAIL"], "STUB_APIS="+settings["STUB_APIS"], "RETENTIONOPS_SETTLE_SECONDS=0")
+	out, err := cmd.CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		t.Fatalf("%v: %v", exit, err)
+	}
+	d.out, d.failed = string(out), err != nil
+	recorded, err := os.ReadFile(calls)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(recorded)) {
+		d.calls = append(d.calls, strings.Split(strings.TrimSuffix(line, "\x1f\n"), "\x1f"))
+	}
+	return d
+}
+
+// deployCommand is deploy.sh without anything of the developer's own settings.
+func deployCommand(t *testing.T, settings map[string]string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "deploy.sh"), args...)
+	for _, setting := range os.Environ() {
+		if !strings.HasPrefix(setting, "RETENTIONOPS_") {
+			cmd.Env = append(cmd.Env, setting)
+		}
+	}
+	cmd.Env = append(cmd.Env, "RETENTIONOPS_ENV_FILE="+filepath.Join(t.TempDir(), "none"))
+	for name, value := range settings {
+		if strings.HasPrefix(name, "RETENTIONOPS_") {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	return cmd
+}
+
+// called are the calls that begin with these words.
+func (d deployment) called(words ...string) [][]string {
+	var found [][]string
+	for _, call := range d.calls {
+		if len(call) >= len(words) && slices.Equal(call[:len(words)], words) {
+			found = append(found, call)
+		}
+	}
+	return found
+}
+
+// flag is the value of --name=value in a call.
+func flag(call []string, name string) string {
+	for _, word := range call {
+		if value, is := strings.CutPrefix(word, "--"+name+"="); is {
+			return value
+		}
+	}
+	return ""
+}
+
+func deployed() []*functions.Tool { return slices.Concat(functions.Tools, functions.Supporting) }
+
+func serviceOf(tool *functions.Tool) string { return strings.ReplaceAll(tool.Name, "_", "-") }
+
+func TestDeployPutsEveryFunctionWithItsOwnCodeAndAccount(t *testing.T) {
+	t.Parallel()
+	settings := companySettings()
+	d := deploy(t, settings, true, "all")
+	if d.failed {
+		t.Fatal(d.out)
+	}
+	accounts := map[string]bool{}
+	calls := d.called("gcloud", "functions", "deploy")
+	if len(calls) != len(deployed()) {
+		t.Fatalf("%d functions are deployed, want %d", len(calls), len(deployed()))
+	}
+	for _, tool := range deployed() {
+		name := serviceOf(tool)
+		found := d.called("gcloud", "functions", "deploy", name)
+		if len(found) != 1 {
+			t.Errorf("%s is deployed %d times", name, len(found))
+			continue
+		}
+		call := found[0]
+		if got := flag(call, "entry-point"); got != tool.EntryPoint {
+			t.Errorf("%s enters at %s, want %s", name, got, tool.EntryPoint)
+		}
+		if timeout, err := time.ParseDuration(flag(call, "timeout")); err != nil || timeout <= tool.Timeout {
+			t.Errorf("%s is cut off after %v, the contract gives it %v: %v", name, timeout, tool.Timeout, err)
+		}
+		if !slices.Contains(call, "--no-allow-unauthenticated") || slices.Contains(call, "--allow-unauthenticated") {
+			t.Errorf("%s is open to everybody", name)
+		}
+		if flag(call, "runtime") != "go126" || !strings.HasPrefix(flag(call, "update-labels"), "app=retentionops,") {
+			t.Errorf("%s: %q", name, call)
+		}
+		accounts[flag(call, "service-account")] = true
+		checkUpload(t, filepath.Join(d.uploads, name))
+		env := readEnv(t, filepath.Join(d.uploads, name+".env.yaml"))
+		if env["RETENTIONOPS_AUTH"] != "iam" || env["RETENTIONOPS_WAREHOUSE"] != settings["RETENTIONOPS_WAREHOUSE"] || env["RETENTIONOPS_COMMIT"] == "" {
+			t.Errorf("%s runs with %v", name, env)
+		}
+	}
+	if len(accounts) != len(deployed()) {
+		t.Errorf("%d accounts for %d functions", len(accounts), len(deployed()))
+	}
+	for account := range accounts {
+		if id, _, _ := strings.Cut(account, "@"); len(id) < 6 || len(id) > 30 {
+			t.Errorf("%s is no id of an account: %d characters", id, len(id))
+		}
+	}
+}
+
+func readEnv(t *testing.T, path string) map[string]string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{}
+	if err := yaml.Unmarshal(data, &env); err != nil {
+		t.Fatalf("%v in %s", err, data)
+	}
+	return env
+}
+
+// checkUpload asserts that an upload is one function: a generated file on top, no tests, no tools, no laptop.
+func checkUpload(t *testing.T, folder string) {
+	t.Helper()
+	tops, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil || len(tops) != 1 {
+		t.Errorf("%s has %d Go files on top: %v", filepath.Base(folder), len(tops), err)
+	}
+	err = filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+		for _, word := range []string{"_test.go", "duckdb", "/shop/", "/cli/", "/testdata/", ".env"} {
+			if strings.Contains(path, word) {
+				t.Errorf("%s is uploaded", path)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	module, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+	if err != nil || strings.Contains(string(module), "\ntool ") {
+		t.Errorf("go.mod of %s has tools: %v", filepath.Base(folder), err)
+	}
+}
+
+// who lists the functions whose accounts appear in calls, in alphabetical order.
+func who(calls [][]string, words ...string) []string {
+	var names []string
+	for _, call := range calls {
+		text := strings.Join(call, " ")
+		if slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) }) {
+			continue
+		}
+		_, rest, _ := strings.Cut(text, "serviceAccount:rop-")
+		name, _, _ := strings.Cut(rest, "@")
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func TestDeployGivesNoMoreRightsThanAFunctionNeeds(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, companySettings(), true, "all")
+	if d.failed {
+		t.Fatal(d.out)
+	}
+	for _, right := range []struct {
+		name  string
+		words []string
+		want  []string
+	}{
+		{"writes our tables", []string{"bigquery.dataEditor", "acme-retention.retention"}, []string{"build-priority-queue", "trigger-playbook"}},
+		{"writes the detection", []string{"bigquery.dataEditor", "acme-data.detection"}, nil},
+		{"writes audiences", []string{"gs://acme-exports", "objectUser"}, []string{"export-audience", "trigger-playbook"}},
+		{"reads audiences", []string{"gs://acme-exports", "objectViewer"}, nil},
+		{"knows the webhook", []string{"retentionops-webhook-url", "secretAccessor"}, []string{"trigger-playbook"}},
+		{"sends mail", []string{"retentionops-mail-password", "secretAccessor"}, []string{"check-health", "trigger-playbook"}},
+		{"writes the archive", []string{"gs://acme-archive", "objectUser"}, []string{"build-priority-queue", "check-health", "trigger-playbook"}},
+		{"owns anything", []string{"roles/owner"}, nil},
+		{"edits the project", []string{"roles/editor"}, nil},
+		{"calls functions", []string{"add-invoker-policy-binding"}, []string{"make", "scheduler"}},
+	} {
+		if diff := cmp.Diff(right.want, who(d.calls, right.words...)); diff != "" {
+			t.Errorf("who %s: %s", right.name, diff)
+		}
+	}
+	if got := d.called("gcloud", "scheduler", "jobs", "update", "http"); len(got) != 2 || flag(got[0], "oidc-service-account-email") == "" ||
+		flag(got[0], "max-retry-attempts") == "0" || flag(got[0], "time-zone") != "Europe/Berlin" {
+		t.Errorf("the schedule: %q", got)
+	}
+}
+
+func TestDeployCarriesSecretsByReferenceOnly(t *testing.T) {
+	t.Parallel()
+	settings := companySettings()
+	const secret = "whsec_nobody-may-see-this"
+	settings["RETENTIONOPS_WEBHOOK_SECRET"], settings["RETENTIONOPS_MAIL_PASSWORD"] = secret, secret
+	d := deploy(t, settings, true, "all")
+	if d.failed {
+		t.Fatal(d.out)
+	}
+	said := d.out + fmt.Sprint(d.calls)
+	envs, err := filepath.Glob(filepath.Join(d.uploads, "*.env.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range envs {
+		said += fmt.Sprint(readEnv(t, path))
+	}
+	if strings.Contains(said, secret) {
+		t.Error("a secret is written down")
+	}
+	call := d.called("gcloud", "functions", "deploy", "trigger-playbook")[0]
+	if got := flag(call, "set-secrets"); !strings.Contains(got, "RETENTIONOPS_WEBHOOK_SECRET=retentionops-webhook-secret:7") {
+		t.Errorf("trigger_playbook gets the secrets %q", got)
+	}
+	// A project without any secret can still run its shadow phase.
+	without := deploy(t, companySettings(), false, "function", "trigger_playbook")
+	if without.failed || !slices.Contains(without.called("gcloud", "functions", "deploy")[0], "--clear-secrets") {
+		t.Errorf("without secrets: %s", without.out)
+	}
+}
+
+func TestDeployMakesWhatIsMissingAndLeavesWhatIsThere(t *testing.T) {
+	t.Parallel()
+	made := [][]string{
+		{"gcloud", "iam", "service-accounts", "create"}, {"gcloud", "storage", "buckets", "create"}, {"bq", "mk"},
+		{"gcloud", "scheduler", "jobs", "create"},
+	}
+	settings := companySettings()
+	for _, there := range []bool{false, true} {
+		args := []string{"plan"}
+		if there {
+			args = []string{"all"}
+		}
+		d := deploy(t, settings, there, args...)
+		if d.failed {
+			t.Fatal(d.out)
+		}
+		for _, words := range made {
+			text := strings.Join(words, " ")
+			if there && len(d.called(words...)) > 0 {
+				t.Errorf("%s is called although it is there", text)
+			}
+			if !there && !strings.Contains(d.out, text) {
+				t.Errorf("the plan lacks %s", text)
+			}
+		}
+	}
+}
+
+func TestAPlanChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, there := range []bool{true, false} {
+		d := deploy(t, companySettings(), there, "plan")
+		if d.failed {
+			t.Fatal(d.out)
+		}
+		for _, call := range d.calls {
+			text := strings.Join(call, " ")
+			if !strings.Contains(text, " describe ") && !strings.Contains(text, " list ") && !strings.Contains(text, " show ") {
+				t.Errorf("the plan calls %s", text)
+			}
+		}
+		for _, tool := range deployed() {
+			if !strings.Contains(d.out, "gcloud functions deploy "+serviceOf(tool)+" ") {
+				t.Errorf("the plan does not show %s", tool.Name)
+			}
+		}
+	}
+}
+
+func TestOnlyWhatTheOperatorOpensIsOpen(t *testing.T) {
+	t.Parallel()
+	settings := companySettings()
+	settings["RETENTIONOPS_OPEN"] = "get_alert_decision trigger_playbook"
+	d := deploy(t, settings, true, "all")
+	if d.failed {
+		t.Fatal(d.out)
+	}
+	for _, call := range d.called("gcloud", "functions", "deploy") {
+		open := slices.Contains([]string{"get-alert-decision", "trigger-playbook"}, call[3])
+		env := readEnv(t, filepath.Join(d.uploads, call[3]+".env.yaml"))
+		byKey := env["RETENTIONOPS_AUTH"] == "key" && strings.Contains(flag(call, "set-secrets"), "RETENTIONOPS_API_KEYS=retentionops-api-keys:7")
+		if slices.Contains(call, "--allow-unauthenticated") != open || byKey != open {
+			t.Errorf("%s: %q with %v", call[3], call, env)
+		}
+	}
+	// The scheduler shows its identity to an open function too, made out to what that function expects.
+	job := d.called("gcloud", "scheduler", "jobs", "update", "http", "retentionops-daily")[0]
+	env := readEnv(t, filepath.Join(d.uploads, "trigger-playbook.env.yaml"))
+	if flag(job, "oidc-token-audience") != env["RETENTIONOPS_AUDIENCE"] || env["RETENTIONOPS_INVOKERS"] != flag(job, "oidc-service-account-email") {
+		t.Errorf("the scheduler shows %q, the function expects %v", job, env)
+	}
+	settings["RETENTIONOPS_OPEN"] = "trigger_playbok"
+	if d := deploy(t, settings, true, "plan"); !d.failed || !strings.Contains(d.out, `no function is named "trigger_playbok"`) {
+		t.Errorf("a mistyped function: %s", d.out)
+	}
+	settings["RETENTIONOPS_OPEN"] = "trigger_playbook"
+	if d := deploy(t, settings, false, "function", "trigger_playbook"); !d.failed || !strings.Contains(d.out, "retentionops-api-keys") {
+		t.Errorf("open without a key: %s", d.out)
+	}
+}
+
+func TestDisableStopsWhatActsAndEnableBringsItBack(t *testing.T) {
+	t.Parallel()
+	off := deploy(t, companySettings(), true, "disable")
+	if off.failed {
+		t.Fatal(off.out)
+	}
+	var closed []string
+	for _, call := range off.called("gcloud", "functions", "remove-invoker-policy-binding") {
+		closed = append(closed, call[3])
+	}
+	slices.Sort(closed)
+	if diff := cmp.Diff([]string{"build-priority-queue", "export-audience", "trigger-playbook"}, slices.Compact(closed)); diff != "" {
+		t.Errorf("closed: %s", diff)
+	}
+	on := deploy(t, companySettings(), true, "enable")
+	if on.failed || len(off.called("gcloud", "scheduler", "jobs", "pause")) != 2 || len(on.called("gcloud", "scheduler", "jobs", "resume")) != 2 {
+		t.Errorf("the schedule: %q, then %q", off.calls, on.calls)
+	}
+	// What is off already must not keep the rest on.
+	settings := companySettings()
+	settings["STUB_FAIL"] = "jobs pause"
+	if again := deploy(t, settings, true, "disable"); again.failed || len(again.called("gcloud", "functions", "remove-invoker-policy-binding")) == 0 {
+		t.Errorf("disabled twice: %s", again.out)
+	}
+}
+
+func TestDestroyAsksAndLeavesTheData(t *testing.T) {
+	t.Parallel()
+	settings := companySettings()
+	for _, answer := range []string{"", "yes", "acme"} {
+		settings["RETENTIONOPS_CONFIRM_DESTROY"] = answer
+		if d := deploy(t, settings, true, "destroy"); !d.failed || len(d.calls) != 0 {
+			t.Errorf("answered %q: %q", answer, d.calls)
+		}
+	}
+	settings["RETENTIONOPS_CONFIRM_DESTROY"] = "acme-retention"
+	d := deploy(t, settings, true, "destroy")
+	if d.failed || len(d.called("gcloud", "functions", "delete")) != len(deployed()) {
+		t.Error(d.out)
+	}
+	for _, call := range d.calls {
+		if text := strings.Join(call, " "); strings.Contains(text, "storage rm") || strings.Contains(text, "secrets delete") || call[0] == "bq" {
+			t.Errorf("data is deleted: %s", text)
+		}
+	}
+}
+
+func TestCheckNamesWhatIsMissingAndItsMend(t *testing.T) {
+	t.Parallel()
+	settings := companySettings()
+	settings["STUB_APIS"] = "artifactregistry bigquery cloudbuild cloudfunctions cloudscheduler iam iamcredentials run secretmanager sheets storage"
+	if d := deploy(t, settings, true, "check"); d.failed || strings.Contains(d.out, "missing") {
+		t.Errorf("nothing is missing: %s", d.out)
+	}
+	d := deploy(t, settings, false, "check")
+	if !d.failed {
+		t.Error("everything is missing, and it ends well")
+	}
+	for _, want := range []string{
+		"missing  input table acme-data:detection.alert_logic", "missing  table acme-retention:retention.ops_runs_log",
+		"missing  bucket gs://acme-exports", "missing  API run", "gcloud services enable run.googleapis.com",
+		"missing  secret retentionops-webhook-url", "gcloud secrets create retentionops-webhook-url",
+	} {
+		if !strings.Contains(d.out, want) {
+			t.Errorf("it does not say %q:\n%s", want, d.out)
+		}
+	}
+}
+
+func TestDeploySettingsThatAreMissingAreNamed(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []struct{ name, value, want string }{
+		{"RETENTIONOPS_PROJECT", "", "RETENTIONOPS_PROJECT is not set"},
+		{"RETENTIONOPS_WAREHOUSE", "duckdb:x", "RETENTIONOPS_WAREHOUSE must be bigquery://"},
+		{"RETENTIONOPS_ARCHIVE", "file:///tmp", "RETENTIONOPS_ARCHIVE must be gs://"},
+		{"RETENTIONOPS_EXPORTS", "", "RETENTIONOPS_EXPORTS must be gs://"},
+	} {
+		settings := companySettings()
+		settings[fault.name] = fault.value
+		if d := deploy(t, settings, true, "all"); !d.failed || !strings.Contains(d.out, fault.want) || len(d.calls) != 0 {
+			t.Errorf("%s=%s: %s", fault.name, fault.value, d.out)
+		}
+	}
+}
+
+func TestDeployReadsItsFileAndRunsNothingInIt(t *testing.T) {
+	t.Parallel()
+	file, trap := filepath.Join(t.TempDir(), "env"), filepath.Join(t.TempDir(), "trap")
+	text := "# ours\n\nRETENTIONOPS_PROJECT=from-file\nRETENTIONOPS_REGION=$(touch " + trap + ")\n"
+	for name, value := range companySettings() {
+		if name != "RETENTIONOPS_PROJECT" {
+			text += name + "=" + value + "\n"
+		}
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := deploy(t, map[string]string{"RETENTIONOPS_ENV_FILE": file}, true, "plan")
+	if d.failed || !strings.Contains(d.out, "--project=from-file") {
+		t.Errorf("the file was not read: %s", d.out)
+	}
+	if _, err := os.Stat(trap); err == nil {
+		t.Error("a line of the file was run")
+	}
+	if d := deploy(t, map[string]string{"RETENTIONOPS_ENV_FILE": file, "RETENTIONOPS_PROJECT": "from-env"}, true, "plan"); !strings.Contains(d.out, "--project=from-env") {
+		t.Error("the environment does not stand before the file")
+	}
+}
+
+func TestRulesArePublishedOnlyWhenTheyAreSound(t *testing.T) {
+	t.Parallel()
+	settings := companySettings()
+	if d := deploy(t, settings, true, "rules"); !d.failed || !strings.Contains(d.out, "RETENTIONOPS_RULES") {
+		t.Errorf("without a bucket: %s", d.out)
+	}
+	settings["RETENTIONOPS_RULES"], settings["RETENTIONOPS_TEMPLATES"] = "gs://acme-rules/rules/", "gs://acme-rules/templates/"
+	settings["STUB_FAIL"] = "rules test"
+	if d := deploy(t, settings, true, "rules"); !d.failed || len(d.called("gcloud", "storage", "rsync")) != 0 {
+		t.Errorf("a failing example: %q", d.calls)
+	}
+	settings["STUB_FAIL"] = ""
+	d := deploy(t, settings, true, "rules")
+	if d.failed || len(d.called("gcloud", "storage", "rsync")) != 2 {
+		t.Fatalf("%q: %s", d.calls, d.out)
+	}
+	for folder, suffix := range map[string]string{"rules": ".yaml", "brief_templates": ".tmpl"} {
+		entries, err := os.ReadDir(filepath.Join(d.uploads, folder))
+		if err != nil || len(entries) == 0 {
+			t.Fatalf("%s: %v", folder, err)
+		}
+		for _, entry := range entries {
+			if !strings.HasSuffix(entry.Name(), suffix) {
+				t.Errorf("%s is published with the %s", entry.Name(), folder)
+			}
+		}
+	}
+}
