@@ -343,7 +343,7 @@ settings_of() {
     setting=RETENTIONOPS_$setting
     [ -z "${!setting:-}" ] || printf '%s=%s\n' "$setting" "${!setting}"
   done
-  printf 'RETENTIONOPS_COMMIT=%s\n' "$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null || printf unknown)"
+  printf 'RETENTIONOPS_VERSION=%s\n' "$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null || printf unknown)"
 }
 
 # audience is whom an identity token for an open function is made out to. The platform does not check it there, the

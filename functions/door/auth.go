@@ -3,9 +3,7 @@ package door
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -60,6 +58,9 @@ func (d *Door) admit(r *http.Request) (caller, error) {
 		return caller{}, functions.Errorf(functions.FailedPrecondition, "this function is closed").
 			WithHint("its operator finds the reason in the log").WithCause(d.closed)
 	case d.config.Auth == ModeKey:
+		if token := bearer(r.Header); d.known != nil && token != "" && len(r.Header.Values("X-API-Key")) == 0 {
+			return d.known.admit(r.Context(), token)
+		}
 		return d.admitKey(r)
 	case d.config.Auth == ModeLocal:
 		return admitLocal(r)
@@ -208,19 +209,8 @@ func platformAccount(r *http.Request) string {
 	const nobody = "iam"
 	for _, header := range []string{"X-Serverless-Authorization", "Authorization"} {
 		scheme, token, _ := strings.Cut(r.Header.Get(header), " ")
-		parts := strings.Split(token, ".")
-		if !strings.EqualFold(scheme, "bearer") || len(parts) != 3 {
-			continue
-		}
-		payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-		if err != nil {
-			continue
-		}
-		var claims struct {
-			Email string `json:"email"`
-		}
-		if json.Unmarshal(payload, &claims) == nil && soundEmail.MatchString(claims.Email) {
-			return claims.Email
+		if who := claimed(token); strings.EqualFold(scheme, "bearer") && soundEmail.MatchString(who.Email) {
+			return who.Email
 		}
 	}
 	return nobody

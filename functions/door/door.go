@@ -30,12 +30,17 @@ type settings struct {
 	MaxBody int64  `env:"RETENTIONOPS_MAX_BODY, default=1048576"` // bytes of a request's body
 	Project string `env:"GOOGLE_CLOUD_PROJECT"`                   // makes a trace id a link in Cloud Logging
 	Version string `env:"RETENTIONOPS_VERSION"`                   // the commit that was deployed, for the health line
+
+	// For key: accounts that may also show Google's identity token, and whom it must be made out to.
+	Invokers string `env:"RETENTIONOPS_INVOKERS"`
+	Audience string `env:"RETENTIONOPS_AUDIENCE"`
 }
 
 // Door is the entrance that the functions of one process share.
 type Door struct {
 	config settings
 	keys   []credential
+	known  *identities      // accounts that are let in beside the keys; nil for none
 	closed *functions.Error // why nobody is let in; nil when the door is open
 	logger *slog.Logger
 	now    func() time.Time
@@ -76,6 +81,9 @@ func (d *Door) configure(lookuper envconfig.Lookuper) *functions.Error {
 		var why error
 		if d.keys, why = parseKeys(d.config.Keys); why != nil {
 			return closed(why.Error()).WithHint(keysHint)
+		}
+		if d.known, why = newIdentities(d.config.Audience, d.config.Invokers, googleKeys, d.now); why != nil {
+			return closed(why.Error()).WithHint("deploy.sh sets both")
 		}
 		return nil
 	case "":

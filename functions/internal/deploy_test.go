@@ -162,7 +162,7 @@ func TestDeployPutsEveryFunctionWithItsOwnCodeAndAccount(t *testing.T) {
 		accounts[flag(call, "service-account")] = true
 		checkUpload(t, filepath.Join(d.uploads, name))
 		env := readEnv(t, filepath.Join(d.uploads, name+".env.yaml"))
-		if env["RETENTIONOPS_AUTH"] != "iam" || env["RETENTIONOPS_WAREHOUSE"] != settings["RETENTIONOPS_WAREHOUSE"] || env["RETENTIONOPS_COMMIT"] == "" {
+		if env["RETENTIONOPS_AUTH"] != "iam" || env["RETENTIONOPS_WAREHOUSE"] != settings["RETENTIONOPS_WAREHOUSE"] || env["RETENTIONOPS_VERSION"] == "" {
 			t.Errorf("%s runs with %v", name, env)
 		}
 	}
