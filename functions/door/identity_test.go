@@ -152,7 +152,8 @@ func TestAStrangersTokenIsNotWorthAFetch(t *testing.T) {
 func TestHalfAnIdentityKeepsTheDoorClosed(t *testing.T) {
 	t.Parallel()
 	for _, settings := range []env{
-		{"RETENTIONOPS_AUDIENCE": toUs}, {"RETENTIONOPS_INVOKERS": scheduler},
+		{"RETENTIONOPS_AUDIENCE": toUs},
+		{"RETENTIONOPS_INVOKERS": scheduler},
 		{"RETENTIONOPS_AUDIENCE": toUs, "RETENTIONOPS_INVOKERS": "a<b>@example.com"},
 	} {
 		settings["RETENTIONOPS_AUTH"], settings["RETENTIONOPS_API_KEYS"] = "key", "make:act:"+sumOf("secret")

@@ -132,7 +132,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	path := strings.SplitN(r.URL.Path, ":", 2)[0]
+	path, _, _ := strings.Cut(r.URL.Path, ":")
 	const function = "projects/acme-retention/locations/europe-west1/functions/get-alert-decision"
 	deployedFunction := map[string]any{
 		"name": function, "environment": "GEN_2", "state": "ACTIVE",

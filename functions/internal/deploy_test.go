@@ -295,7 +295,9 @@ func TestDeployCarriesSecretsByReferenceOnly(t *testing.T) {
 func TestDeployMakesWhatIsMissingAndLeavesWhatIsThere(t *testing.T) {
 	t.Parallel()
 	made := [][]string{
-		{"gcloud", "iam", "service-accounts", "create"}, {"gcloud", "storage", "buckets", "create"}, {"bq", "mk"},
+		{"gcloud", "iam", "service-accounts", "create"},
+		{"gcloud", "storage", "buckets", "create"},
+		{"bq", "mk"},
 		{"gcloud", "scheduler", "jobs", "create"},
 	}
 	settings := companySettings()
