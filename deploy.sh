@@ -28,7 +28,7 @@ generate_brief           512Mi  1   5           3         60s     detection excl
 export_audience          512Mi  1   5           3         60s     detection exclusions queue archive-read exports sheets
 trigger_playbook         1Gi    1   4           3         300s    detection exclusions queue-write archive exports sheets webhook mail
 read_record              256Mi  1   20          3         90s     detection exclusions queue archive-read
-check_health             256Mi  1   1           1         120s    queue archive mail
+check_health             256Mi  1   1           1         150s    queue archive mail
 '
 acting='build_priority_queue export_audience trigger_playbook'
 

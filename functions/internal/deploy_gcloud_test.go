@@ -66,14 +66,14 @@ func TestGcloudUnderstandsEveryCommand(t *testing.T) {
 			commands = append(commands, command{text})
 		}
 	}
-	for _, args := range []string{"all", "disable", "enable", "destroy", "rules", "check"} {
+	for _, args := range []string{"disable", "enable", "destroy", "rules", "check"} {
 		for _, call := range deploy(t, settings, true, args).calls {
 			add(call)
 		}
 	}
-	for line := range strings.Lines(deploy(t, settings, false, "plan").out) { // what it would make
-		if strings.HasPrefix(line, "gcloud ") && strings.Contains(line, " create") {
-			add(strings.Fields(strings.NewReplacer(`\ `, "_", `\`, "").Replace(line)))
+	for _, there := range []bool{true, false} { // what it would update, and what it would make
+		for _, call := range planned(t, deploy(t, settings, there, "plan").out) {
+			add(call)
 		}
 	}
 	data, err := json.Marshal(commands)
@@ -103,6 +103,23 @@ func TestGcloudUnderstandsEveryCommand(t *testing.T) {
 			t.Errorf("%s\n%s", verdict.Text, verdict.Error)
 		}
 	}
+}
+
+// planned reads the commands of a plan, as a shell would.
+func planned(t *testing.T, plan string) [][]string {
+	t.Helper()
+	shell := exec.CommandContext(t.Context(), "bash", "-c",
+		`grep -E '^(gcloud|bq|go) ' | while IFS= read -r line; do eval "set -- $line" && printf '%s\x1f' "$@" && echo; done`)
+	shell.Stdin = strings.NewReader(plan)
+	out, err := shell.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls [][]string
+	for line := range strings.Lines(string(out)) {
+		calls = append(calls, strings.Split(strings.TrimSuffix(line, "\x1f\n"), "\x1f"))
+	}
+	return calls
 }
 
 // platform stands in for the APIs that gcloud calls to deploy a function, and keeps what it is sent.

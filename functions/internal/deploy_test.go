@@ -127,13 +127,32 @@ func deployed() []*functions.Tool { return slices.Concat(functions.Tools, functi
 
 func serviceOf(tool *functions.Tool) string { return strings.ReplaceAll(tool.Name, "_", "-") }
 
-func TestDeployPutsEveryFunctionWithItsOwnCodeAndAccount(t *testing.T) {
+// secret is what no command, setting or output may hold.
+const secret = "whsec_nobody-may-see-this"
+
+// TestDeployAll deploys everything once and looks at it from all sides.
+func TestDeployAll(t *testing.T) {
 	t.Parallel()
 	settings := companySettings()
+	settings["RETENTIONOPS_WEBHOOK_SECRET"], settings["RETENTIONOPS_MAIL_PASSWORD"] = secret, secret
 	d := deploy(t, settings, true, "all")
 	if d.failed {
 		t.Fatal(d.out)
 	}
+	t.Run("every function with its own code and account", func(t *testing.T) { checkFunctions(t, d, settings) })
+	t.Run("no more rights than a function needs", func(t *testing.T) { checkRights(t, d) })
+	t.Run("secrets by reference only", func(t *testing.T) { checkSecrets(t, d) })
+	t.Run("what is there stays", func(t *testing.T) {
+		for _, words := range makers {
+			if len(d.called(words...)) > 0 {
+				t.Errorf("%s is called although it is there", strings.Join(words, " "))
+			}
+		}
+	})
+}
+
+func checkFunctions(t *testing.T, d deployment, settings map[string]string) {
+	t.Helper()
 	accounts := map[string]bool{}
 	calls := d.called("gcloud", "functions", "deploy")
 	if len(calls) != len(deployed()) {
@@ -229,12 +248,8 @@ func who(calls [][]string, words ...string) []string {
 	return slices.Compact(names)
 }
 
-func TestDeployGivesNoMoreRightsThanAFunctionNeeds(t *testing.T) {
-	t.Parallel()
-	d := deploy(t, companySettings(), true, "all")
-	if d.failed {
-		t.Fatal(d.out)
-	}
+func checkRights(t *testing.T, d deployment) {
+	t.Helper()
 	for _, right := range []struct {
 		name  string
 		words []string
@@ -261,15 +276,8 @@ func TestDeployGivesNoMoreRightsThanAFunctionNeeds(t *testing.T) {
 	}
 }
 
-func TestDeployCarriesSecretsByReferenceOnly(t *testing.T) {
-	t.Parallel()
-	settings := companySettings()
-	const secret = "whsec_nobody-may-see-this"
-	settings["RETENTIONOPS_WEBHOOK_SECRET"], settings["RETENTIONOPS_MAIL_PASSWORD"] = secret, secret
-	d := deploy(t, settings, true, "all")
-	if d.failed {
-		t.Fatal(d.out)
-	}
+func checkSecrets(t *testing.T, d deployment) {
+	t.Helper()
 	said := d.out + fmt.Sprint(d.calls)
 	envs, err := filepath.Glob(filepath.Join(d.uploads, "*.env.yaml"))
 	if err != nil {
@@ -292,34 +300,12 @@ func TestDeployCarriesSecretsByReferenceOnly(t *testing.T) {
 	}
 }
 
-func TestDeployMakesWhatIsMissingAndLeavesWhatIsThere(t *testing.T) {
-	t.Parallel()
-	made := [][]string{
-		{"gcloud", "iam", "service-accounts", "create"},
-		{"gcloud", "storage", "buckets", "create"},
-		{"bq", "mk"},
-		{"gcloud", "scheduler", "jobs", "create"},
-	}
-	settings := companySettings()
-	for _, there := range []bool{false, true} {
-		args := []string{"plan"}
-		if there {
-			args = []string{"all"}
-		}
-		d := deploy(t, settings, there, args...)
-		if d.failed {
-			t.Fatal(d.out)
-		}
-		for _, words := range made {
-			text := strings.Join(words, " ")
-			if there && len(d.called(words...)) > 0 {
-				t.Errorf("%s is called although it is there", text)
-			}
-			if !there && !strings.Contains(d.out, text) {
-				t.Errorf("the plan lacks %s", text)
-			}
-		}
-	}
+// makers are the commands that make something.
+var makers = [][]string{
+	{"gcloud", "iam", "service-accounts", "create"},
+	{"gcloud", "storage", "buckets", "create"},
+	{"bq", "mk"},
+	{"gcloud", "scheduler", "jobs", "create"},
 }
 
 func TestAPlanChangesNothing(t *testing.T) {
@@ -335,6 +321,11 @@ func TestAPlanChangesNothing(t *testing.T) {
 				t.Errorf("the plan calls %s", text)
 			}
 		}
+		for _, words := range makers {
+			if strings.Contains(d.out, strings.Join(words, " ")) == there {
+				t.Errorf("where it is there is %v, the plan and %s", there, strings.Join(words, " "))
+			}
+		}
 		for _, tool := range deployed() {
 			if !strings.Contains(d.out, "gcloud functions deploy "+serviceOf(tool)+" ") {
 				t.Errorf("the plan does not show %s", tool.Name)
@@ -347,23 +338,26 @@ func TestOnlyWhatTheOperatorOpensIsOpen(t *testing.T) {
 	t.Parallel()
 	settings := companySettings()
 	settings["RETENTIONOPS_OPEN"] = "get_alert_decision trigger_playbook"
-	d := deploy(t, settings, true, "all")
-	if d.failed {
-		t.Fatal(d.out)
-	}
-	for _, call := range d.called("gcloud", "functions", "deploy") {
-		open := slices.Contains([]string{"get-alert-decision", "trigger-playbook"}, call[3])
+	for _, name := range []string{"get_alert_decision", "trigger_playbook", "get_operational_context"} {
+		d := deploy(t, settings, true, "function", name)
+		if d.failed {
+			t.Fatal(d.out)
+		}
+		call := d.called("gcloud", "functions", "deploy")[0]
+		open := name != "get_operational_context"
 		env := readEnv(t, filepath.Join(d.uploads, call[3]+".env.yaml"))
 		byKey := env["RETENTIONOPS_AUTH"] == "key" && strings.Contains(flag(call, "set-secrets"), "RETENTIONOPS_API_KEYS=retentionops-api-keys:7")
 		if slices.Contains(call, "--allow-unauthenticated") != open || byKey != open {
 			t.Errorf("%s: %q with %v", call[3], call, env)
 		}
-	}
-	// The scheduler shows its identity to an open function too, made out to what that function expects.
-	job := d.called("gcloud", "scheduler", "jobs", "update", "http", "retentionops-daily")[0]
-	env := readEnv(t, filepath.Join(d.uploads, "trigger-playbook.env.yaml"))
-	if flag(job, "oidc-token-audience") != env["RETENTIONOPS_AUDIENCE"] || env["RETENTIONOPS_INVOKERS"] != flag(job, "oidc-service-account-email") {
-		t.Errorf("the scheduler shows %q, the function expects %v", job, env)
+		if name != "trigger_playbook" {
+			continue
+		}
+		// The scheduler shows its identity to an open function too, made out to what that function expects.
+		job := deploy(t, settings, true, "schedule").called("gcloud", "scheduler", "jobs", "update", "http", "retentionops-daily")[0]
+		if flag(job, "oidc-token-audience") != env["RETENTIONOPS_AUDIENCE"] || env["RETENTIONOPS_INVOKERS"] != flag(job, "oidc-service-account-email") {
+			t.Errorf("the scheduler shows %q, the function expects %v", job, env)
+		}
 	}
 	settings["RETENTIONOPS_OPEN"] = "trigger_playbok"
 	if d := deploy(t, settings, true, "plan"); !d.failed || !strings.Contains(d.out, `no function is named "trigger_playbok"`) {
@@ -372,143 +366,5 @@ func TestOnlyWhatTheOperatorOpensIsOpen(t *testing.T) {
 	settings["RETENTIONOPS_OPEN"] = "trigger_playbook"
 	if d := deploy(t, settings, false, "function", "trigger_playbook"); !d.failed || !strings.Contains(d.out, "retentionops-api-keys") {
 		t.Errorf("open without a key: %s", d.out)
-	}
-}
-
-func TestDisableStopsWhatActsAndEnableBringsItBack(t *testing.T) {
-	t.Parallel()
-	off := deploy(t, companySettings(), true, "disable")
-	if off.failed {
-		t.Fatal(off.out)
-	}
-	var closed []string
-	for _, call := range off.called("gcloud", "functions", "remove-invoker-policy-binding") {
-		closed = append(closed, call[3])
-	}
-	slices.Sort(closed)
-	if diff := cmp.Diff([]string{"build-priority-queue", "export-audience", "trigger-playbook"}, slices.Compact(closed)); diff != "" {
-		t.Errorf("closed: %s", diff)
-	}
-	on := deploy(t, companySettings(), true, "enable")
-	if on.failed || len(off.called("gcloud", "scheduler", "jobs", "pause")) != 2 || len(on.called("gcloud", "scheduler", "jobs", "resume")) != 2 {
-		t.Errorf("the schedule: %q, then %q", off.calls, on.calls)
-	}
-	// What is off already must not keep the rest on.
-	settings := companySettings()
-	settings["STUB_FAIL"] = "jobs pause"
-	if again := deploy(t, settings, true, "disable"); again.failed || len(again.called("gcloud", "functions", "remove-invoker-policy-binding")) == 0 {
-		t.Errorf("disabled twice: %s", again.out)
-	}
-}
-
-func TestDestroyAsksAndLeavesTheData(t *testing.T) {
-	t.Parallel()
-	settings := companySettings()
-	for _, answer := range []string{"", "yes", "acme"} {
-		settings["RETENTIONOPS_CONFIRM_DESTROY"] = answer
-		if d := deploy(t, settings, true, "destroy"); !d.failed || len(d.calls) != 0 {
-			t.Errorf("answered %q: %q", answer, d.calls)
-		}
-	}
-	settings["RETENTIONOPS_CONFIRM_DESTROY"] = "acme-retention"
-	d := deploy(t, settings, true, "destroy")
-	if d.failed || len(d.called("gcloud", "functions", "delete")) != len(deployed()) {
-		t.Error(d.out)
-	}
-	for _, call := range d.calls {
-		if text := strings.Join(call, " "); strings.Contains(text, "storage rm") || strings.Contains(text, "secrets delete") || call[0] == "bq" {
-			t.Errorf("data is deleted: %s", text)
-		}
-	}
-}
-
-func TestCheckNamesWhatIsMissingAndItsMend(t *testing.T) {
-	t.Parallel()
-	settings := companySettings()
-	settings["STUB_APIS"] = "artifactregistry bigquery cloudbuild cloudfunctions cloudscheduler iam iamcredentials run secretmanager sheets storage"
-	if d := deploy(t, settings, true, "check"); d.failed || strings.Contains(d.out, "missing") {
-		t.Errorf("nothing is missing: %s", d.out)
-	}
-	d := deploy(t, settings, false, "check")
-	if !d.failed {
-		t.Error("everything is missing, and it ends well")
-	}
-	for _, want := range []string{
-		"missing  input table acme-data:detection.alert_logic", "missing  table acme-retention:retention.ops_runs_log",
-		"missing  bucket gs://acme-exports", "missing  API run", "gcloud services enable run.googleapis.com",
-		"missing  secret retentionops-webhook-url", "gcloud secrets create retentionops-webhook-url",
-	} {
-		if !strings.Contains(d.out, want) {
-			t.Errorf("it does not say %q:\n%s", want, d.out)
-		}
-	}
-}
-
-func TestDeploySettingsThatAreMissingAreNamed(t *testing.T) {
-	t.Parallel()
-	for _, fault := range []struct{ name, value, want string }{
-		{"RETENTIONOPS_PROJECT", "", "RETENTIONOPS_PROJECT is not set"},
-		{"RETENTIONOPS_WAREHOUSE", "duckdb:x", "RETENTIONOPS_WAREHOUSE must be bigquery://"},
-		{"RETENTIONOPS_ARCHIVE", "file:///tmp", "RETENTIONOPS_ARCHIVE must be gs://"},
-		{"RETENTIONOPS_EXPORTS", "", "RETENTIONOPS_EXPORTS must be gs://"},
-	} {
-		settings := companySettings()
-		settings[fault.name] = fault.value
-		if d := deploy(t, settings, true, "all"); !d.failed || !strings.Contains(d.out, fault.want) || len(d.calls) != 0 {
-			t.Errorf("%s=%s: %s", fault.name, fault.value, d.out)
-		}
-	}
-}
-
-func TestDeployReadsItsFileAndRunsNothingInIt(t *testing.T) {
-	t.Parallel()
-	file, trap := filepath.Join(t.TempDir(), "env"), filepath.Join(t.TempDir(), "trap")
-	text := "# ours\n\nRETENTIONOPS_PROJECT=from-file\nRETENTIONOPS_REGION=$(touch " + trap + ")\n"
-	for name, value := range companySettings() {
-		if name != "RETENTIONOPS_PROJECT" {
-			text += name + "=" + value + "\n"
-		}
-	}
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	d := deploy(t, map[string]string{"RETENTIONOPS_ENV_FILE": file}, true, "plan")
-	if d.failed || !strings.Contains(d.out, "--project=from-file") {
-		t.Errorf("the file was not read: %s", d.out)
-	}
-	if _, err := os.Stat(trap); err == nil {
-		t.Error("a line of the file was run")
-	}
-	if d := deploy(t, map[string]string{"RETENTIONOPS_ENV_FILE": file, "RETENTIONOPS_PROJECT": "from-env"}, true, "plan"); !strings.Contains(d.out, "--project=from-env") {
-		t.Error("the environment does not stand before the file")
-	}
-}
-
-func TestRulesArePublishedOnlyWhenTheyAreSound(t *testing.T) {
-	t.Parallel()
-	settings := companySettings()
-	if d := deploy(t, settings, true, "rules"); !d.failed || !strings.Contains(d.out, "RETENTIONOPS_RULES") {
-		t.Errorf("without a bucket: %s", d.out)
-	}
-	settings["RETENTIONOPS_RULES"], settings["RETENTIONOPS_TEMPLATES"] = "gs://acme-rules/rules/", "gs://acme-rules/templates/"
-	settings["STUB_FAIL"] = "rules test"
-	if d := deploy(t, settings, true, "rules"); !d.failed || len(d.called("gcloud", "storage", "rsync")) != 0 {
-		t.Errorf("a failing example: %q", d.calls)
-	}
-	settings["STUB_FAIL"] = ""
-	d := deploy(t, settings, true, "rules")
-	if d.failed || len(d.called("gcloud", "storage", "rsync")) != 2 {
-		t.Fatalf("%q: %s", d.calls, d.out)
-	}
-	for folder, suffix := range map[string]string{"rules": ".yaml", "brief_templates": ".tmpl"} {
-		entries, err := os.ReadDir(filepath.Join(d.uploads, folder))
-		if err != nil || len(entries) == 0 {
-			t.Fatalf("%s: %v", folder, err)
-		}
-		for _, entry := range entries {
-			if !strings.HasSuffix(entry.Name(), suffix) {
-				t.Errorf("%s is published with the %s", entry.Name(), folder)
-			}
-		}
 	}
 }
