@@ -50,6 +50,7 @@ type Templates struct {
 	slack    *texttemplate.Template
 	text     *texttemplate.Template
 	html     *htmltemplate.Template
+	payloads map[string]*texttemplate.Template // by their names
 	version  string
 }
 
@@ -136,9 +137,12 @@ type template interface {
 	Execute(to io.Writer, data any) error
 }
 
-// run executes a template within the bounds.
-func run(t template, data Data) (string, error) {
-	to := &boundedWriter{}
+// run executes a template of a brief within the bounds.
+func run(t template, data Data) (string, error) { return runWithin(t, data, maxRendered) }
+
+// runWithin executes a template that may write so many bytes.
+func runWithin(t template, data any, most int) (string, error) {
+	to := &boundedWriter{most: most}
 	if err := t.Execute(to, data); err != nil {
 		return "", fmt.Errorf("write %s: %w", t.Name(), err)
 	}
@@ -155,12 +159,13 @@ var errTooMuch = errors.New("the template writes too much")
 // nothing (see watch), so that a template that never writes a byte comes to an end as well.
 type boundedWriter struct {
 	text  bytes.Buffer
+	most  int // bytes
 	steps int
 }
 
 // Write implements io.Writer.
 func (w *boundedWriter) Write(text []byte) (int, error) {
-	if w.steps++; w.steps > maxSteps || w.text.Len()+len(text) > maxRendered {
+	if w.steps++; w.steps > maxSteps || w.text.Len()+len(text) > w.most {
 		return 0, errTooMuch
 	}
 	return w.text.Write(text)

@@ -1,11 +1,15 @@
 package brief
 
 import (
+	"cmp"
+	"encoding"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"text/template/parse"
+	"time"
 	"unicode/utf8"
 
 	"github.com/agnivade/levenshtein"
@@ -26,6 +30,26 @@ var allowedNames = []string{
 	"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "len", "index", "slice", "plural",
 }
 
+// jsonWord is what payload templates have besides.
+const jsonWord = "json"
+
+// word is the kind of a word's result, and whether the template has the word.
+func (s *source) word(name string) (reflect.Type, bool) {
+	if name == jsonWord && s.root == payloadRoot {
+		return reflect.TypeFor[jsonText](), true
+	}
+	result, known := allowed[name]
+	return result, known
+}
+
+// words are the words that the template has.
+func (s *source) words() []string {
+	if s.root == payloadRoot {
+		return append(slices.Clip(allowedNames), jsonWord)
+	}
+	return allowedNames
+}
+
 // variable is a name with $ and the type of its value; nil is a type that is not known, and not checked further.
 type variable struct {
 	name string
@@ -44,7 +68,7 @@ type checker struct {
 // check reports everything that can be seen without writing a brief.
 func (s *source) check() {
 	c := &checker{source: s, visited: map[string]bool{}}
-	c.body(s.trees[s.name], reflect.TypeFor[Data]())
+	c.body(s.trees[s.name], s.root)
 	names := make([]string, 0, len(s.trees))
 	for name := range s.trees {
 		names = append(names, name)
@@ -122,7 +146,7 @@ var forbidden = []struct{ file, text, id, message, hint string }{
 func (c *checker) literal(node *parse.TextNode) {
 	text := strings.ToLower(string(node.Text))
 	for _, no := range forbidden {
-		if no.file != c.name {
+		if no.file != c.name && (no.id != idMention || c.root != payloadRoot) {
 			continue
 		}
 		for from := 0; ; {
@@ -187,7 +211,7 @@ func (c *checker) loop(pipe *parse.PipeNode, dot reflect.Type) reflect.Type {
 		one = of
 	default:
 		c.at(pipe.Pos, utf8.RuneCountInString(pipe.String()), idKind, pipe.String()+" is not a list",
-			"write {{if …}} or {{with …}} for a single value; lists here: "+strings.Join(c.lists(dot), ", "))
+			"write {{if …}} or {{with …}} for a single value; lists here: "+cmp.Or(strings.Join(c.lists(dot), ", "), "none"))
 	}
 	for i, name := range declared {
 		kind := one
@@ -203,7 +227,7 @@ func (c *checker) loop(pipe *parse.PipeNode, dot reflect.Type) reflect.Type {
 func (c *checker) lists(dot reflect.Type) []string {
 	var names []string
 	if dot == nil || dot.Kind() != reflect.Struct {
-		dot = reflect.TypeFor[Data]()
+		dot = c.root
 	}
 	for field := range dot.Fields() {
 		if field.Type.Kind() == reflect.Slice {
@@ -213,9 +237,14 @@ func (c *checker) lists(dot reflect.Type) []string {
 	return names
 }
 
+// isText says whether values of the type are written as texts, whatever they are made of: a day, a time.
+func isText(of reflect.Type) bool {
+	return of.Implements(reflect.TypeFor[encoding.TextMarshaler]())
+}
+
 // printable reports a list or a group of values where a single value belongs.
 func (c *checker) printable(pipe *parse.PipeNode, of reflect.Type) {
-	if of == nil {
+	if of == nil || isText(of) || of == reflect.TypeFor[json.RawMessage]() {
 		return
 	}
 	text := pipe.String()
@@ -224,7 +253,11 @@ func (c *checker) printable(pipe *parse.PipeNode, of reflect.Type) {
 	case reflect.Slice:
 		c.at(pipe.Pos, length, idKind, text+" is a list", "write {{range "+text+"}} … {{end}}")
 	case reflect.Struct:
-		c.at(pipe.Pos, length, idKind, text+" has parts", "write one of them: "+strings.Join(named(text, of), ", "))
+		hint := "write one of them: " + strings.Join(named(text, of), ", ")
+		if c.root == payloadRoot {
+			hint += "; or all of them with {{json " + text + "}}"
+		}
+		c.at(pipe.Pos, length, idKind, text+" has parts", hint)
 	default:
 	}
 }
@@ -279,9 +312,9 @@ func (c *checker) command(command *parse.CommandNode, dot, piped reflect.Type, i
 	if isPiped {
 		args = append(args, piped)
 	}
-	result, known := allowed[word.Ident]
+	result, known := c.word(word.Ident)
 	if !known {
-		hint := didYouMean(word.Ident, "words", allowedNames)
+		hint := didYouMean(word.Ident, "words", c.words())
 		if slices.Contains(members(dot), word.Ident) {
 			hint = "a field begins with a dot: ." + word.Ident
 		}
@@ -363,7 +396,7 @@ func (c *checker) fields(names []string, pos parse.Pos, of, dot reflect.Type) re
 }
 
 func (c *checker) fieldHint(name string, of, dot reflect.Type) string {
-	root := reflect.TypeFor[Data]()
+	root := c.root
 	if _, above := member(root, name); above && of == dot && of != root && c.vars[0].of == root {
 		return "inside {{range}} and {{with}} write $." + name + " for what belongs to the whole brief"
 	}
@@ -376,6 +409,9 @@ func (c *checker) fieldHint(name string, of, dot reflect.Type) string {
 
 // member is the type of a field, or of what a method without arguments gives.
 func member(of reflect.Type, name string) (reflect.Type, bool) {
+	if isText(of) && !slices.Contains(members(of), name) {
+		return nil, false
+	}
 	if method, ok := of.MethodByName(name); ok && method.Type.NumIn() == 1 {
 		return method.Type.Out(0), true
 	}
@@ -389,7 +425,12 @@ func member(of reflect.Type, name string) (reflect.Type, bool) {
 // members names the fields and methods, String left out: it is what a template writes anyway.
 func members(of reflect.Type) []string {
 	var names []string
-	if of == nil {
+	switch {
+	case of == nil:
+		return nil
+	case of == reflect.TypeFor[time.Time]():
+		return []string{"Unix"} // seconds, which every receiver can compare
+	case isText(of):
 		return nil
 	}
 	if of.Kind() == reflect.Struct {

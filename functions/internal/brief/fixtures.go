@@ -1,6 +1,7 @@
 package brief
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -28,6 +29,49 @@ func Fixtures() []Fixture {
 		{"empty", emptyDay()},
 		{"faults", faultsDay()},
 	}
+}
+
+// Payload is what the webhook would carry of the day, with texts written by the templates: what payload templates are
+// tried on. The ids, the times and the ticket that a CRITICAL updates are invented like the rest.
+func (f Fixture) Payload(t *Templates) (Payload, error) {
+	in, data := f.Input, Compose(f.Input)
+	began := in.Decision.AlertDate.In(time.UTC).Add(6 * time.Hour)
+	key := fmt.Sprintf("rop_%s_%s_%s", in.Decision.AlertDate, in.Decision.Severity, in.Rollout.Phase)
+	p := Payload{
+		Date: in.Decision.AlertDate, Severity: in.Decision.Severity, AlertFlag: in.Decision.AlertFlag,
+		Metrics: PayloadMetrics{
+			CurrentValue: in.Decision.CurrentValue, BaselineValue: in.Decision.BaselineValue,
+			DeltaRelativePct: in.Decision.DeltaRelativePct,
+		},
+		ExportURLs: ExportURLsOf(in.Exports), Phase: in.Rollout.Phase, RulesVersion: in.Assessment.RulesVersion,
+		RunID: cmp.Or(in.RunID, "01KEQ8ZQ5S0000000000000001"), IdempotencyKey: key, ExpiresAt: began.Add(24 * time.Hour),
+		Slack: SlackMessage{Channel: in.Rollout.Channel, Mention: in.Playbook.Mention},
+		Ticket: PayloadTicket{
+			Project: in.Rollout.TicketProject, Type: data.Ticket.Type, Priority: data.Ticket.Priority, Title: data.Ticket.Title,
+			Due: began.Add(in.Playbook.Ticket.AnswerWithin), Label: key,
+		},
+	}
+	if in.Decision.Severity == functions.Critical && p.Ticket.Type != "" {
+		p.Ticket.Update = in.Rollout.TicketProject + "-2400"
+	}
+	for _, tier := range in.Assessment.Tiers {
+		switch tier.Tier {
+		case functions.P1:
+			p.PriorityCounts.P1 = tier.Customers
+		case functions.P2:
+			p.PriorityCounts.P2 = tier.Customers
+		case functions.P3:
+			p.PriorityCounts.P3 = tier.Customers
+		}
+	}
+	for _, format := range functions.Formats {
+		written, err := t.Render(format, data)
+		if err != nil {
+			return p, err
+		}
+		p.Tell(written)
+	}
+	return p, nil
 }
 
 func warningDay() Input {

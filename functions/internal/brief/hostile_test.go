@@ -26,6 +26,7 @@ func with(body string) fstest.MapFS {
 		"brief.slack.tmpl":      {Data: []byte(body)},
 		"brief.email.txt.tmpl":  {Data: []byte(body)},
 		"brief.email.html.tmpl": {Data: []byte(body)},
+		"payload.make.tmpl":     {Data: []byte("{}")},
 	}
 }
 

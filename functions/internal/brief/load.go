@@ -9,6 +9,7 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,6 +38,7 @@ const (
 	idRendered = "brief/rendering"     // a test brief could not be written
 	idEmpty    = "brief/empty"         // a test brief has nothing in it
 	idCut      = "brief/cut"           // a test brief is too long for Slack
+	idPayload  = "brief/payload"       // a test payload is no JSON object, or too large
 )
 
 // source is a template file as it was read.
@@ -46,6 +48,7 @@ type source struct {
 	text    string   // as it is parsed: lines that only steer are joined with the next one
 	shifted map[int]int
 	trees   map[string]*parse.Tree
+	root    reflect.Type // of what the template is given
 	faults  *rulebook.Findings
 }
 
@@ -54,11 +57,20 @@ type source struct {
 func Check(files fs.FS) (*Templates, rulebook.Findings) {
 	var findings rulebook.Findings
 	names := []string{subjectFile, markdownFile, slackFile, textFile, htmlFile}
+	payloads := payloadNames(files)
+	names = append(names, payloads...)
 	findings = append(findings, strangers(files, names)...)
+	if len(payloads) == 0 {
+		findings = append(findings, finding("payload.make.tmpl", idFile, "there is no payload template, so that no playbook can be sent",
+			"take it from the shipped brief_templates/"))
+	}
 
 	sources := map[string]*source{}
 	for _, name := range names {
-		read := &source{name: name, faults: &findings}
+		read := &source{name: name, root: briefRoot, faults: &findings}
+		if slices.Contains(payloads, name) {
+			read.root = payloadRoot
+		}
 		if read.read(files) && read.parse() {
 			read.check()
 			sources[name] = read
@@ -77,10 +89,15 @@ func Check(files fs.FS) (*Templates, rulebook.Findings) {
 	templates.slack = sources[slackFile].compile(writeSlack)
 	templates.text = sources[textFile].compile(writePlain)
 	templates.html = sources[htmlFile].compileHTML()
+	templates.payloads = map[string]*texttemplate.Template{}
+	for _, name := range payloads {
+		templates.payloads[nameOf(name)] = sources[name].compilePayload()
+	}
 	templates.version = versionOf(names, sources)
 
 	for _, fixture := range Fixtures() {
 		templates.try(fixture, sources)
+		templates.tryPayloads(fixture, sources)
 	}
 	findings = sorted(findings, names)
 	if findings.Errors() > 0 {
@@ -110,6 +127,9 @@ func strangers(files fs.FS, names []string) rulebook.Findings {
 	for _, name := range found {
 		if !slices.Contains(names, name) {
 			hint := didYouMean(name, "templates", names)
+			if strings.HasPrefix(name, "payload.") {
+				hint = "a payload template is called payload.NAME.tmpl, with a NAME of small letters, digits, - and _"
+			}
 			findings = append(findings, finding(name, idFile, "no brief is made of this template", hint))
 		}
 	}
@@ -216,8 +236,12 @@ func (s *source) at(pos parse.Pos, length int, id, message, hint string) {
 
 // compile makes the template of a text format: each action ends with the format's writer.
 func (s *source) compile(write writer) *texttemplate.Template {
-	made := texttemplate.New(s.name).Funcs(texttemplate.FuncMap{"plural": pluralOf, writerName: write})
-	for name, tree := range s.watched() {
+	return s.compileWith(texttemplate.FuncMap{"plural": pluralOf, writerName: write}, s.watched())
+}
+
+func (s *source) compileWith(words texttemplate.FuncMap, trees map[string]*parse.Tree) *texttemplate.Template {
+	made := texttemplate.New(s.name).Funcs(words)
+	for name, tree := range trees {
 		// AddParseTree only refuses a name that is in use.
 		texttemplate.Must(made.AddParseTree(name, tree))
 	}
@@ -278,15 +302,11 @@ func watch(list *parse.ListNode) {
 // pluralOf is the word "plural" of the templates: {{plural .Customers "customer"}} is "1 customer" or "2 customers";
 // a third word is the plural where an s does not do.
 func pluralOf(number any, one string, many ...string) (string, error) {
-	var n int64
-	switch number := number.(type) {
-	case Count:
-		n = int64(number)
-	case int:
-		n = int64(number)
-	default:
+	value := reflect.ValueOf(number)
+	if !value.CanInt() {
 		return "", fmt.Errorf("plural needs a number first, not %v", number)
 	}
+	n := value.Int()
 	if len(many) > 0 {
 		return plural(n, one, many[0]), nil
 	}

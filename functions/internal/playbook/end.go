@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/brief"
 	"github.com/retentionops/retentionops/functions/internal/runlog"
 )
 
@@ -140,7 +141,7 @@ func (w *run) fill() {
 		for _, export := range out.Artifacts.Exports {
 			total += export.Rows
 		}
-		urls := links(out.Artifacts.Exports)
+		urls := brief.ExportURLsOf(out.Artifacts.Exports)
 		row.TotalExported, row.ExportP1Link, row.ExportP2Link, row.ExportP3Link = &total, urls.P1, urls.P2, urls.P3
 	}
 }

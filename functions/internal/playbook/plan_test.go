@@ -371,7 +371,7 @@ func TestThePayload(t *testing.T) {
 				t.Errorf("exports %s, want %s", named, test.exports)
 			}
 			slack, _ := got["slack"].(map[string]any)
-			for _, long := range []any{got["brief_markdown"], got["subject"], slack["text"]} {
+			for _, long := range []any{got["brief_markdown"], got["subject"], slack["text"], got["slack_blocks"], got["jira_body"]} {
 				if text, _ := long.(string); text == "" {
 					t.Errorf("a text of the payload is empty: %s", body)
 				}
@@ -381,6 +381,8 @@ func TestThePayload(t *testing.T) {
 			}
 			delete(got, "brief_markdown")
 			delete(got, "subject")
+			delete(got, "slack_blocks")
+			delete(got, "jira_body")
 			delete(slack, "text")
 			delete(slack, "blocks")
 			delete(got, "export_urls")
@@ -390,11 +392,12 @@ func TestThePayload(t *testing.T) {
 				"metrics":         map[string]any{"current_value": 25.2, "baseline_value": 21.4, "delta_relative_pct": 17.8},
 				"priority_counts": map[string]any{"p1": 10.0, "p2": 20.0, "p3": 15.0},
 				"run_id":          "01KRUN0001", "idempotency_key": key, "phase": "production", "expires_at": "2026-01-13T08:00:00Z",
-				"slack": map[string]any{"channel": "#retention-alerts", "mention": test.mention},
+				"expires_unix": float64(time.Date(2026, 1, 13, 8, 0, 0, 0, time.UTC).Unix()),
+				"slack":        map[string]any{"channel": "#retention-alerts", "mention": test.mention},
 				"ticket": map[string]any{
 					"project": "RETENTION", "type": "Task", "priority": test.priority,
 					"title": fmt.Sprintf("Retention Alert %s - 2026-01-12", test.severity),
-					"due":   time.Date(2026, 1, 12, 8+test.hours, 0, 0, 0, time.UTC).Format(time.RFC3339), "label": key,
+					"due":   time.Date(2026, 1, 12, 8+test.hours, 0, 0, 0, time.UTC).Format(time.RFC3339), "label": key, "update": "",
 				},
 				"rules_version": h.Book.Version(),
 			}

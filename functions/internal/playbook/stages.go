@@ -199,26 +199,29 @@ func undelivered(got delivery) error {
 }
 
 // payload puts the message together.
-func (w *run) payload() payload {
-	markdown, slack := w.briefs[functions.FormatMarkdown], w.briefs[functions.FormatSlack]
+func (w *run) payload() brief.Payload {
 	planned := w.ticket()
-	return payload{
-		Date: w.out.Date, Severity: w.decision.Severity, AlertFlag: w.decision.AlertFlag, BriefMarkdown: markdown.Text,
-		Metrics: metrics{
+	payload := brief.Payload{
+		Date: w.out.Date, Severity: w.decision.Severity, AlertFlag: w.decision.AlertFlag,
+		Metrics: brief.PayloadMetrics{
 			CurrentValue: w.decision.CurrentValue, BaselineValue: w.decision.BaselineValue,
 			DeltaRelativePct: w.decision.DeltaRelativePct,
 		},
-		PriorityCounts: priorityCounts{P1: w.out.P1Count, P2: w.out.P2Count, P3: w.out.P3Count},
-		ExportURLs:     links(w.out.Artifacts.Exports),
+		PriorityCounts: brief.PriorityCounts{P1: w.out.P1Count, P2: w.out.P2Count, P3: w.out.P3Count},
+		ExportURLs:     brief.ExportURLsOf(w.out.Artifacts.Exports),
 		RunID:          w.out.RunID, IdempotencyKey: w.webhookID, Phase: w.rollout.Phase,
-		ExpiresAt: w.row.RunTimestamp.Add(cmp.Or(w.Fresh, DefaultFresh)), Subject: markdown.Subject,
-		Slack: slackMessage{Channel: w.rollout.Channel, Mention: w.play.Mention, Text: slack.Text, Blocks: slack.Blocks},
-		Ticket: ticket{
+		ExpiresAt: w.row.RunTimestamp.Add(cmp.Or(w.Fresh, DefaultFresh)),
+		Slack:     brief.SlackMessage{Channel: w.rollout.Channel, Mention: w.play.Mention},
+		Ticket: brief.PayloadTicket{
 			Project: planned.Project, Type: planned.Type, Priority: planned.Priority, Title: planned.Title, Due: planned.Due,
 			Label: w.webhookID,
 		},
 		RulesVersion: w.out.RulesVersion,
 	}
+	for _, written := range w.briefs {
+		payload.Tell(written)
+	}
+	return payload
 }
 
 // ticket is the ticket that the playbook opens.
