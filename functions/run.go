@@ -16,6 +16,7 @@ import "time"
 //   - no_alert: the day has none;
 //   - resolved: the day has none, for the first time since one was sent;
 //   - phase: the phase does not act on the severity;
+//   - silenced: a silence of the rules covers the day's alert;
 //   - inhibited: a CRITICAL of the day was sent, or is being sent, and a WARNING beside it is no news;
 //   - shadow: everything was made, and the phase sends nothing;
 //   - guardrail: a guardrail stopped the run;

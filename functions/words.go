@@ -145,7 +145,7 @@ type DeliveryState string
 // The delivery states; the list is closed.
 const (
 	DeliveryConfirmed   DeliveryState = "confirmed"   // a receipt came back
-	DeliveryAccepted    DeliveryState = "accepted"    // no receipt, and the rules say that none is expected
+	DeliveryAccepted    DeliveryState = "accepted"    // no receipt, and the rules make one optional
 	DeliveryUnconfirmed DeliveryState = "unconfirmed" // an answer without a receipt, after all retries
 	DeliveryUnknown     DeliveryState = "unknown"     // no answer at all, after all retries
 	DeliveryRefused     DeliveryState = "refused"     // a final no, such as 410

@@ -22,6 +22,7 @@ const (
 	reasonNoAlert   = "no_alert"
 	reasonPhase     = "phase" // it does not act on the severity
 	reasonShadow    = "shadow"
+	reasonSilenced  = "silenced"  // by rules/silences.yaml
 	reasonInhibited = "inhibited" // the day's CRITICAL was sent before, or is being sent: a WARNING beside it is no news
 	reasonResolved  = "resolved"  // no alert any more, for the first time since one was sent
 	reasonGuardrail = "guardrail"
@@ -60,6 +61,10 @@ func (w *run) choose(ctx context.Context) error {
 	if !has || !slices.Contains(w.rollout.ActsOn, w.decision.Severity) {
 		w.skip(reasonPhase, fmt.Sprintf("the phase %s does not act on %s; it acts on %s",
 			w.rollout.Phase, w.decision.Severity, cmp.Or(severities(w.rollout.ActsOn), "nothing")))
+		return nil
+	}
+	if silence, has := w.Book.Silence(w.out.Date, w.decision.Severity); has {
+		w.skip(reasonSilenced, fmt.Sprintf("silenced from %s to %s by %s: %s", silence.From, silence.To, silence.Who, silence.Why))
 		return nil
 	}
 	if err := w.inhibit(ctx); err != nil || w.skipped {

@@ -12,6 +12,7 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/archive"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
 )
 
 func TestACriticalAtWorkInhibitsAWarning(t *testing.T) {
@@ -230,5 +231,43 @@ func TestARunThatIsInTheLogIsNotToldAgain(t *testing.T) {
 	}
 	if rows := h.rows(t); len(rows) != 2 || rows[1].RunID != first.RunID || rows[1].Status != functions.RunSuccess {
 		t.Errorf("the log has %+v", rows)
+	}
+}
+
+// silenced is the rulebook with a silence over the days of the house.
+func silenced(t *testing.T, more string) *rulebook.Book {
+	t.Helper()
+	return shipped(t, functions.PhaseProduction, "silences: []",
+		"silences:\n  - {from: 2026-01-10, to: 2026-01-12, who: Ann Example, why: The shop moves."+more+"}\n")
+}
+
+func TestASilencedDayIsSkippedAndNamed(t *testing.T) {
+	t.Parallel()
+	hook := newHook(t, says(200, receipt))
+	h := newHouse(t, functions.PhaseProduction, hook.address())
+	loud := h.Book
+	first := h.on(t, "latest", false)
+	h.Book = silenced(t, "")
+	const sentence = "silenced from 2026-01-10 to 2026-01-12 by Ann Example: The shop moves."
+	if plan := h.on(t, "latest", true); plan.Reason != "a run would be skipped: "+sentence {
+		t.Errorf("the plan says %q", plan.Reason)
+	}
+	for _, in := range []functions.TriggerPlaybookInput{{}, {Resend: true}, {Replay: first.RunID}} {
+		h.clock.advance(time.Minute)
+		out, err := h.Run(t.Context(), in)
+		if err != nil || out.Status != functions.RunSkipped || out.Reason != sentence {
+			t.Errorf("%+v: got %s, %q, %v; want it silenced", in, out.Status, out.Reason, err)
+		}
+	}
+	if diff := cmp.Diff([]string{"first", "silenced", "silenced", "silenced"}, h.reasons(t)); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+	h.Book = silenced(t, ", severities: [CRITICAL]")
+	if out := h.on(t, "latest", false); !out.AlreadyDone {
+		t.Errorf("got %+v, want the WARNING's result: the silence is about another severity", out)
+	}
+	h.Book = loud
+	if _, err := h.replay(t, first.RunID); err != nil || len(hook.requests()) != 2 {
+		t.Errorf("got %v and %d requests; want it sent when the silence is over", err, len(hook.requests()))
 	}
 }

@@ -56,11 +56,25 @@ func TestOutcomes(t *testing.T) {
 			outcome{success, functions.DeliveryConfirmed, "", "end", "first", 1, 2, true, "RET-2401"},
 		},
 		{
-			"no receipt where the rules expect none is accepted", production, says(200, "Accepted"),
+			"no receipt where it is optional is accepted", production, says(200, "Accepted"),
 			func(h *house) {
-				h.Book = shipped(h.t, production, "receipt: required", "receipt: not expected")
+				h.Book = shipped(h.t, production, "receipt: required", "receipt: optional")
 			},
 			outcome{success, functions.DeliveryAccepted, "", "end", "first", 1, 2, false, ""},
+		},
+		{
+			"a receipt confirms also where it is optional", production, says(200, receipt),
+			func(h *house) {
+				h.Book = shipped(h.t, production, "receipt: required", "receipt: optional")
+			},
+			outcome{success, functions.DeliveryConfirmed, "", "end", "first", 1, 2, true, "RET-2401"},
+		},
+		{
+			"a failing scenario is not accepted, however optional", production, says(500, "Scenario failed to complete."),
+			func(h *house) {
+				h.Book = shipped(h.t, production, "receipt: required", "receipt: optional")
+			},
+			outcome{failed, functions.DeliveryUnconfirmed, functions.Unavailable, "send", "first", 3, 2, false, ""},
 		},
 		{
 			"a bare Accepted is unconfirmed", production, says(200, "Accepted"), nil,

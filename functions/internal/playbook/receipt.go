@@ -138,7 +138,7 @@ func refusal(status int) verdict {
 // bare is an answer of success that proves nothing.
 func bare(status int, want expectation) verdict {
 	if !want.required && !want.forged {
-		return verdict{state: functions.DeliveryAccepted, why: fmt.Sprintf("the webhook accepted the message (%d); the rules expect no receipt", status)}
+		return verdict{state: functions.DeliveryAccepted, why: fmt.Sprintf("the webhook accepted the message (%d); the rules make a receipt optional", status)}
 	}
 	return verdict{
 		state: functions.DeliveryUnconfirmed,
