@@ -101,7 +101,7 @@ var ioTypes = []struct {
 			SlackPosted: true, SlackMessageTS: "1768200000.000100", JiraTicket: "RET-2401", GSheetsUploaded: true,
 			Exports: []functions.TierExports{{Tier: functions.P1, Rows: 87, Link: "file:///out/p1.csv"}},
 		},
-		LogWritten: true, ReplayOf: "01H", P1Count: 87, P2Count: 312, P3Count: 189, Excluded: 12, Guardrails: guarded, RulesVersion: "0123456789ab",
+		LogWritten: true, ReplayOf: "01H", BackupMail: &functions.BackupMail{ToRole: functions.RetentionTeam, Sent: true, Error: "1 of 2 has it"}, P1Count: 87, P2Count: 312, P3Count: 189, Excluded: 12, Guardrails: guarded, RulesVersion: "0123456789ab",
 		Plan: &functions.Plan{
 			Tiers:        []functions.PlannedTier{{TierTotal: tiers[0], Exported: true}},
 			Destinations: []string{"file:///out"}, Sends: true, Channel: "#retention-alerts", Mention: "nobody", Digest: "abc",

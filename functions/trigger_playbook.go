@@ -68,10 +68,24 @@ type TriggerPlaybookOutput struct {
 	P3Count        int64         `json:"p3_count"`
 	Excluded       int64         `json:"excluded" jsonschema:"customers on the exclusion list: in no tier"`
 	Guardrails     Guardrails    `json:"guardrails"`
+	BackupMail     *BackupMail   `json:"backup_mail,omitempty" jsonschema:"the mail of a run that did not deliver; absent when none was called for"`
 	RulesVersion   string        `json:"rules_version"`
 	DryRun         bool          `json:"dry_run"`
 	Plan           *Plan         `json:"plan,omitempty" jsonschema:"only for a dry run"`
 }
+
+// BackupMail tells of the mail that stands in for what did not arrive (§14).
+type BackupMail struct {
+	ToRole string `json:"to_role" jsonschema:"retention_team or data_team, as playbooks.yaml names their addresses"`
+	Sent   bool   `json:"sent" jsonschema:"whether the mail server took it in this run"`
+	Error  string `json:"error,omitempty" jsonschema:"why it was not sent, or not to everybody"`
+}
+
+// The roles that mail goes to. Their addresses stand in playbooks.yaml.
+const (
+	RetentionTeam = "retention_team" // works the queue: hears of a playbook that is not confirmed
+	DataTeam      = "data_team"      // runs the warehouse: hears of a run that came to nothing
+)
 
 // Artifacts is what a run left behind. Slack and ticket are filled from the receipt only.
 type Artifacts struct {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"net/http"
 	"os"
-	"strings"
 
 	framework "github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
@@ -20,6 +19,7 @@ import (
 	_ "github.com/retentionops/retentionops/functions/internal/mail/smtpmail"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
 	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/runlog"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"
 )
@@ -51,19 +51,19 @@ type desk struct {
 	client *http.Client // kept: every run uses its connections again
 }
 
-// writeDown logs a run that could not even begin, where the log itself can be had: a daily run that fails by a fault
-// in a rule file must not fail unseen.
+// writeDown writes down a run that could not even begin. Where the warehouse cannot be opened its row waits in the
+// archive; without that the request's own log line is all there is.
 func (d *desk) writeDown(ctx context.Context, cause error) {
+	papers, err := d.env.Archive(ctx)
+	if err != nil {
+		return
+	}
 	log, err := d.env.Log(ctx)
 	if err != nil {
-		return // the request's own log line is all there is
+		log = &runlog.Log{Warehouse: runlog.Absent{Cause: err}, Archive: papers, Logger: d.env.Logger(), Now: d.env.Now}
 	}
-	call, problem := functions.CallFrom(ctx), functions.ProblemOf(cause, "")
-	log.Finish(ctx, functions.Run{
-		RunID: call.RunID, RunTimestamp: d.env.Now().UTC(), Caller: call.Caller, Status: functions.RunFailed, Stage: "setup",
-		ErrorMessage:  strings.TrimSuffix(string(problem.Code)+": "+problem.Detail+" ("+problem.Hint+")", " ()"),
-		DeliveryState: functions.DeliveryNone, NotificationReason: "failed",
-	})
+	post := &playbook.Post{Archive: papers, Open: d.env.Mail, Logger: d.env.Logger(), Now: d.env.Now}
+	post.Unbegun(ctx, log, cause)
 }
 
 // runner is the runner of one call. It resolves the day itself.
@@ -110,6 +110,6 @@ func (d *desk) runner(ctx context.Context) (*playbook.Runner, error) {
 			Settings: csv, Logger: d.env.Logger(),
 		},
 		Target: target,
-		Log:    log, Archive: papers, Client: d.client, Config: webhook, Logger: d.env.Logger(), Now: d.env.Now, NewID: d.env.NewID,
+		Log:    log, Archive: papers, Client: d.client, Config: webhook, Mail: d.env.Mail, Logger: d.env.Logger(), Now: d.env.Now, NewID: d.env.NewID,
 	}, nil
 }

@@ -79,14 +79,19 @@ func (e *Exporter) Deliver(
 	if err := destination.CheckPlace(folder, judged.AsOf, tier); err != nil {
 		return functions.ExportAudienceOutput{}, err
 	}
+	audience, report := e.Judged(judged, tier, folder)
+	return e.deliver(ctx, audience, target, e.output(audience, report, judged.RulesVersion, target))
+}
+
+// Judged is the audience of a tier as Deliver delivers it: the same rows, the same bytes.
+func (e *Exporter) Judged(judged *retention.Assessment, tier functions.Tier, folder string) (destination.Audience, Report) {
 	// Rows are ordered by tier.
 	from := slices.IndexFunc(judged.Rows, func(row retention.QueueRow) bool { return row.Tier == tier })
 	rows := judged.Rows[max(from, 0):]
 	if past := slices.IndexFunc(rows, func(row retention.QueueRow) bool { return row.Tier != tier }); past >= 0 {
 		rows = rows[:past]
 	}
-	audience, report := Build(judged.AsOf, tier, rows, functions.DefaultLimit, folder, e.Settings)
-	return e.deliver(ctx, audience, target, e.output(audience, report, judged.RulesVersion, target))
+	return Build(judged.AsOf, tier, rows, functions.DefaultLimit, folder, e.Settings)
 }
 
 // Ready opens the destinations that a target cannot do without, and writes nothing: what is missing is known before

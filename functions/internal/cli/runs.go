@@ -95,6 +95,7 @@ func (c *command) showRun(run functions.Run) error {
 			text(run.CurrentValue), text(run.BaselineValue), text(run.DeltaRelativePct), text(run.SampleSize))},
 		{"status", fmt.Sprintf("%s at stage %s", run.Status, run.Stage)},
 		{"delivery", fmt.Sprintf("%s after %d attempts", run.DeliveryState, run.WebhookAttempts)},
+		{"mail", map[bool]string{true: "sent"}[run.EmailSent]},
 		{"why", run.NotificationReason},
 		{"error", run.ErrorMessage},
 		{"queue", fmt.Sprintf("P1 %s, P2 %s, P3 %s", text(run.P1Count), text(run.P2Count), text(run.P3Count))},

@@ -12,9 +12,10 @@ import (
 func TestDeadlinesNest(t *testing.T) {
 	t.Parallel()
 	// What end does, in its order: the mark of the stage, a begin row that was not written before with the rows of
-	// earlier runs and the document that keeps it, the end row with its document, the claim.
+	// earlier runs and the document that keeps it, the mail, the end row with its document, the claim.
 	end := runlog.ArchiveDeadline +
 		runlog.ReconcileDeadline + runlog.RowDeadline + runlog.ArchiveDeadline +
+		mailDeadline +
 		runlog.RowDeadline + runlog.ArchiveDeadline +
 		claimDeadline
 	if end > endReserve {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 // The words of notification_reason in the log: why people were notified, or why not.
@@ -34,11 +35,12 @@ const (
 func (w *run) decide(ctx context.Context) error {
 	w.enter(ctx, stageDecide, "Reading the alert of the day")
 	date, err := w.Alert.Resolve(ctx, w.in.Date)
-	if err != nil {
-		return err
+	if err == nil {
+		w.out.Date, w.row.AlertDate = date, &date
+		w.decision, err = w.Alert.Decide(ctx, date)
 	}
-	w.out.Date, w.row.AlertDate = date, &date
-	if w.decision, err = w.Alert.Decide(ctx, date); err != nil {
+	if err != nil {
+		w.dataFault = true
 		return err
 	}
 	w.out.Severity = w.decision.Severity
@@ -114,12 +116,14 @@ func (w *run) assess(ctx context.Context) (err error) {
 	}
 	var excluded priority.Exclusions
 	if w.Exclusions != nil {
-		if excluded, err = w.Exclusions(ctx); err != nil {
-			return err
-		}
+		excluded, err = w.Exclusions(ctx)
 	}
-	assessment, err := priority.Assess(ctx, w.Customers, w.Book, excluded, w.out.Date)
+	var assessment *retention.Assessment
+	if err == nil {
+		assessment, err = priority.Assess(ctx, w.Customers, w.Book, excluded, w.out.Date)
+	}
 	if err != nil {
+		w.dataFault = true
 		return err
 	}
 	w.assessment, w.out.Excluded = assessment, assessment.Excluded

@@ -47,6 +47,8 @@ func (w *run) end(ctx context.Context, err error) (functions.TriggerPlaybookOutp
 			w.row.NotificationReason = reasonFailed
 		}
 		w.row.ErrorMessage = logText(failure)
+		w.backup(ctx, failure)
+		w.row.ErrorMessage += mailText(w.out.BackupMail)
 	case w.skipped:
 		w.out.Status = functions.RunSkipped
 	}
@@ -117,6 +119,20 @@ func logText(failure *functions.Error) string {
 		text += " (" + failure.Hint + ")"
 	}
 	return text
+}
+
+// mailText is what the log keeps of the mail of a failed run.
+func mailText(said *functions.BackupMail) string {
+	switch {
+	case said == nil:
+		return ""
+	case said.Sent && said.Error == "":
+		return "; mailed to " + said.ToRole
+	case said.Sent:
+		return "; mailed to " + said.ToRole + ", not to everybody: " + said.Error
+	default:
+		return "; not mailed to " + said.ToRole + ": " + said.Error
+	}
 }
 
 // fill puts what is known of the run into its row.

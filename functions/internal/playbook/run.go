@@ -16,6 +16,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/archive"
 	"github.com/retentionops/retentionops/functions/internal/audience"
 	"github.com/retentionops/retentionops/functions/internal/brief"
+	"github.com/retentionops/retentionops/functions/internal/mail"
 	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
@@ -35,8 +36,9 @@ const (
 	DefaultFresh = 24 * time.Hour
 
 	// endReserve is kept back from the longest run for its end: the mark that it is reached, a begin row that was not
-	// written before, the end row and the end of the claim, each with a deadline of its own.
-	endReserve = runlog.ArchiveDeadline + runlog.BeginDeadline + runlog.FinishDeadline + claimDeadline
+	// written before, the mail that stands in for what did not arrive, the end row and the end of the claim, each with a
+	// deadline of its own.
+	endReserve = runlog.ArchiveDeadline + runlog.BeginDeadline + mailDeadline + runlog.FinishDeadline + claimDeadline
 )
 
 // errStopped is why the stages of a run end when the program is about to end.
@@ -57,6 +59,7 @@ type Runner struct {
 	Archive    archive.Archive
 	Client     *http.Client
 	Config     Config
+	Mail       func(context.Context) (mail.Sender, error) // opens what mail is sent by; nil, or a nil Sender: nobody gets mail
 	Logger     *slog.Logger
 	Now        func() time.Time
 	NewID      func() string // makes the id of a run whose call has none
@@ -92,6 +95,8 @@ type run struct {
 	logged         bool    // the begin row was handed to the log
 	skipped        bool    // ends well, and nothing was sent
 	broke          bool    // the program panicked
+	dataFault      bool    // the input tables are not as they must be
+	unheard        bool    // the caller went away before the day was claimed, and that ended it
 }
 
 // Run runs the playbook of a day, or with DryRun says what it would do and writes nothing.
@@ -143,6 +148,7 @@ func (w *run) work(ctx context.Context) (out functions.TriggerPlaybookOutput, er
 				WithCause(fmt.Errorf("panic: %v\n%s", fault, debug.Stack()))
 		}
 		if !answered {
+			w.unheard = ctx.Err() != nil && w.claim == nil
 			out, err = w.end(last, err)
 		}
 	}()
@@ -154,6 +160,7 @@ func (w *run) work(ctx context.Context) (out functions.TriggerPlaybookOutput, er
 	if ctx.Err() != nil { // AfterFunc is a moment later; who has left already must leave no claim
 		leave()
 	}
+	w.keepTeams(called)
 	decide := w.decide
 	if w.in.Replay != "" {
 		decide = w.recall

@@ -29,6 +29,17 @@ type Rows interface {
 	Runs(ctx context.Context, query warehouse.RunQuery) ([]retention.Run, error)
 }
 
+// Absent is a table that could not be opened: a Log on it keeps every row for later.
+type Absent struct{ Cause error }
+
+// AppendRun implements Rows.
+func (a Absent) AppendRun(context.Context, retention.Run) error { return a.Cause }
+
+// Runs implements Rows.
+func (a Absent) Runs(context.Context, warehouse.RunQuery) ([]retention.Run, error) {
+	return nil, a.Cause
+}
+
 // The deadlines of a Log, so that a run can keep as much time back as its end may need.
 const (
 	RowDeadline       = 20 * time.Second // for one row, unless the Log names another; the warehouse's three retries take 14 s
