@@ -178,8 +178,12 @@ func (c *command) compareOnData(ctx context.Context, env *setup.Env, of *rulesDi
 	if err != nil {
 		return nil, err
 	}
+	excluded, err := env.Exclusions(ctx)
+	if err != nil {
+		return nil, err
+	}
 	compared, err := priority.CompareBooks(functions.WithReporter(ctx, c.showProgress), tables, priority.Versions{
-		Before: of.Old.book, After: of.New.book, Difference: of.Difference, Limits: limits, LastSent: sent,
+		Before: of.Old.book, After: of.New.book, Difference: of.Difference, Limits: limits, LastSent: sent, Excluded: excluded,
 	})
 	c.clearStep()
 	return compared, err

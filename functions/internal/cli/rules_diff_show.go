@@ -214,6 +214,9 @@ func scoreRange(low, high float64) string {
 func (c *command) showData(r *rulesDiffed) {
 	data := r.Data
 	c.heading(fmt.Sprintf("On the %d customers of %s", data.Customers, data.Date))
+	if data.Excluded > 0 {
+		c.printf("  %s on the exclusion list: in no tier by any rules, and in no figure here\n", plural(data.Excluded, "customer"))
+	}
 	writer := c.numbers([]int{2, 3, 4, 5, 6, 7, 8, 9, 10}, "  tier", "before", "after", "entering", "leaving", "moved in", "moved out",
 		"value before", "value after", "change")
 	for _, t := range data.Tiers {

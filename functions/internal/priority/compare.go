@@ -18,6 +18,7 @@ import (
 type Comparison struct {
 	Date       functions.Date       `json:"date"`
 	Customers  int64                `json:"customers"` // all ids seen, those set aside included
+	Excluded   int64                `json:"excluded"`  // of those, who is on the exclusion list: no rules give them a tier, so they are in no figure below
 	Tiers      []TierChange         `json:"tiers"`     // every tier, in order
 	Flows      []Flow               `json:"flows"`     // from where to where, those who stay included
 	Moves      []Headcount          `json:"moves"`     // of each move of the difference, in its order
@@ -105,6 +106,7 @@ type Versions struct {
 	Difference    *rulebook.BookDiff // of the two
 	Limits        rulebook.Guardrails
 	LastSent      *retention.Run // what the guardrails compare with; nil when nothing was sent
+	Excluded      Exclusions     // who is never to be contacted; nil excludes nobody
 }
 
 // CompareBooks judges every customer of the newest alert date by both versions. It reads the customers once, and
@@ -112,8 +114,9 @@ type Versions struct {
 func CompareBooks(ctx context.Context, source Customers, v Versions) (*Comparison, error) {
 	functions.Report(ctx, functions.Progress{Stage: "read", Message: "Reading the customers"})
 	var people []retention.Customer
+	var barred []bool // which of them are excluded; they count in the median, as everywhere
 	asOf, err := source.Customers(ctx, func(c retention.Customer) error {
-		people = append(people, c)
+		people, barred = append(people, c), append(barred, v.Excluded != nil && v.Excluded.Has(c.ID))
 		return nil
 	})
 	if err != nil {
@@ -133,6 +136,10 @@ func CompareBooks(ctx context.Context, source Customers, v Versions) (*Compariso
 	for i := range people {
 		if i%10_000 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if barred[i] {
+			out.Excluded++
+			continue
 		}
 		was, err := before.judge(&people[i])
 		if err != nil {

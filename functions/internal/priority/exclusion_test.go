@@ -172,3 +172,23 @@ func TestAnExplanationSaysWhoIsExcluded(t *testing.T) {
 		t.Errorf("who is not: %s", text)
 	}
 }
+
+func TestAPreviewLeavesOutWhoIsExcluded(t *testing.T) {
+	t.Parallel()
+	w := stocked(t, sound("a", "ACTIVE", 24, "HIGH", "3847"), sound("b", "ACTIVE", 24, "HIGH", "1"), sound("fine", "ACTIVE", 3, "LOW", "100"))
+	before, after := shipped(t), amended(t, "p1_min_revenue: 0", "p1_min_revenue: 4000")
+	versions := priority.Versions{Before: before, After: after, Difference: rulebook.Diff(before, after), Limits: before.Guardrails()}
+	versions.Excluded = never(t, "a", "nobody")
+	c, err := priority.CompareBooks(t.Context(), w, versions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Customers != 3 || c.Excluded != 1 || c.Tiers[0].Before != 1 || c.Tiers[0].Leaving != 1 || c.Moved() != 1 {
+		t.Errorf("got %+v", c)
+	}
+	for _, mover := range c.Movers {
+		if mover.CustomerID == "a" {
+			t.Errorf("who is excluded is named: %+v", mover)
+		}
+	}
+}
