@@ -91,7 +91,7 @@ var ioTypes = []struct {
 	{functions.ExportAudience, functions.ExportAudienceInput{}, functions.ExportAudienceOutput{}, functions.ExportAudienceOutput{
 		Date: day, Tier: functions.P1, RowsExported: 86, RowsAvailable: 87, Truncated: true,
 		LeftOut: []functions.LeftOut{{Reason: "formula", Customers: 1, CustomerIDs: []string{"=1+1"}}},
-		CSVURL:  "file:///out/p1.csv", GSheetURL: "https://docs.google.com/spreadsheets/d/x", Columns: []string{"customer_id"}, Guardrails: guarded, Notes: []string{"a note"},
+		CSVURL:  "file:///out/p1.csv", SignedURL: "https://storage.googleapis.com/b/p1.csv?X-Goog-Signature=0", GSheetURL: "https://docs.google.com/spreadsheets/d/x", Columns: []string{"customer_id"}, Guardrails: guarded, Notes: []string{"a note"},
 		Digest: "abc", RulesVersion: "0123456789ab",
 	}},
 	{functions.TriggerPlaybook, functions.TriggerPlaybookInput{}, functions.TriggerPlaybookOutput{}, functions.TriggerPlaybookOutput{

@@ -8,6 +8,10 @@ const (
 	MaxLimit     = 100000 // what one spreadsheet or CRM import still takes
 )
 
+// MaxSignedMinutes is the longest that a signed link may last: the platform keeps the keys of such signatures for 12 hours
+// for sure.
+const MaxSignedMinutes = 12 * 60
+
 // ExportAudience writes one tier of a day's queue to a file or a spreadsheet (§8.2, tool 5).
 var ExportAudience = define[ExportAudienceInput, ExportAudienceOutput](Tool{
 	Name: "export_audience", EntryPoint: "ExportAudience", Title: "Export an audience",
@@ -25,6 +29,8 @@ type ExportAudienceInput struct {
 	DryRun       bool      `json:"dry_run,omitempty" jsonschema:"count only, write nothing"`
 	Override     *Override `json:"override,omitempty" jsonschema:"passes a guardrail that stops; is logged"`
 	ExpectDigest string    `json:"expect_digest,omitempty" jsonschema:"digest of a dry run; refuses when anything has changed since"`
+	// SignedMinutes asks for a link that needs no login. It stands in this answer and nowhere else.
+	SignedMinutes int `json:"signed_minutes,omitempty" jsonschema:"also a link without login for 1 to 720 minutes: a secret"`
 }
 
 // Check implements Input.
@@ -38,8 +44,16 @@ func (in ExportAudienceInput) Check() error {
 	if in.Limit != nil && (*in.Limit < 1 || *in.Limit > MaxLimit) {
 		return Errorf(InvalidArgument, "limit %d is out of range", *in.Limit).WithHint("write 1 to 100000, or leave it out for 2000")
 	}
-	if err := in.Override.check(); err != nil || in.Destination == "" {
+	if err := in.Override.check(); err != nil {
 		return err
+	}
+	switch {
+	case in.SignedMinutes < 0 || in.SignedMinutes > MaxSignedMinutes:
+		return Errorf(InvalidArgument, "signed_minutes %d is out of range", in.SignedMinutes).WithHint("write 1 to 720, or leave it out")
+	case in.SignedMinutes > 0 && in.Destination == TargetGSheet:
+		return Errorf(InvalidArgument, "signed_minutes is for a CSV file, and destination is gsheet").WithHint("valid with it: csv, both")
+	case in.Destination == "":
+		return nil
 	}
 	return checkWord("destination", in.Destination, Targets)
 }
@@ -59,6 +73,7 @@ type ExportAudienceOutput struct {
 	Truncated     bool       `json:"truncated" jsonschema:"whether limit cut rows"`
 	LeftOut       []LeftOut  `json:"left_out" jsonschema:"rows kept out of the file, and why"`
 	CSVURL        string     `json:"csv_url,omitempty" jsonschema:"where the CSV lies"`
+	SignedURL     string     `json:"signed_url,omitempty" jsonschema:"opens the CSV without a login: keep it secret"`
 	GSheetURL     string     `json:"gsheet_url,omitempty" jsonschema:"where the sheet lies"`
 	Notes         []string   `json:"notes,omitempty" jsonschema:"what went otherwise than asked, such as a file that stands in for a sheet"`
 	Columns       []string   `json:"columns"`

@@ -16,6 +16,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/audience"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/gcsdestination"
+	_ "github.com/retentionops/retentionops/functions/internal/destination/sheetsdestination"
 	"github.com/retentionops/retentionops/functions/internal/priority"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"

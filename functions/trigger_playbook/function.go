@@ -16,6 +16,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/audience"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/filedestination"
 	_ "github.com/retentionops/retentionops/functions/internal/destination/gcsdestination"
+	_ "github.com/retentionops/retentionops/functions/internal/destination/sheetsdestination"
 	_ "github.com/retentionops/retentionops/functions/internal/mail/smtpmail"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
 	"github.com/retentionops/retentionops/functions/internal/priority"

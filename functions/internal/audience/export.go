@@ -57,6 +57,13 @@ func (e *Exporter) Export(
 	if target == "" {
 		target = functions.Targets[0]
 	}
+	var signer destination.Signer
+	if in.SignedMinutes > 0 {
+		var err error
+		if signer, err = e.signer(ctx); err != nil {
+			return none, err
+		}
+	}
 	collected, version, err := e.read(ctx, date, in)
 	if err != nil {
 		return none, err
@@ -68,7 +75,14 @@ func (e *Exporter) Export(
 		return none, functions.Errorf(functions.FailedPrecondition, "the audience is not the one of the digest that was expected").
 			WithHint("rows, rules or settings have changed since: look at a new dry_run and send its digest")
 	}
-	return e.deliver(ctx, audience, target, out)
+	out, err = e.deliver(ctx, audience, target, out)
+	if err != nil || signer == nil || in.DryRun {
+		return out, err
+	}
+	if out.SignedURL, err = e.sign(ctx, signer, audience, in.SignedMinutes); err != nil {
+		return none, err
+	}
+	return out, nil
 }
 
 // Deliver delivers a tier as it was just judged, without reading it back: what leaves is what the guardrails saw, whatever
@@ -188,7 +202,7 @@ func standIn(err error) string {
 
 // What is said when a destination is asked for that is not configured.
 var (
-	csvMissing   = [2]string{"no directory for CSV files is configured", "set RETENTIONOPS_EXPORTS, such as file:///srv/exports"}
+	csvMissing   = [2]string{"no directory for CSV files is configured", "set RETENTIONOPS_EXPORTS, such as file:///srv/exports or gs://bucket/exports"}
 	sheetMissing = [2]string{"no spreadsheet is configured", "set RETENTIONOPS_SHEETS to sheets://SPREADSHEET_ID, or export to csv"}
 )
 
@@ -196,11 +210,7 @@ func (e *Exporter) deliverTo(
 	ctx context.Context, audience destination.Audience, open func(context.Context) (destination.Destination, error),
 	missing [2]string, dryRun bool,
 ) (link string, err error) {
-	deadline := e.Deadline
-	if deadline == 0 {
-		deadline = defaultDeadline
-	}
-	ctx, cancel := context.WithTimeout(ctx, deadline)
+	ctx, cancel := context.WithTimeout(ctx, e.deadline())
 	defer cancel()
 	var to destination.Destination
 	if open != nil {

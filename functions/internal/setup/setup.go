@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // the runtime's image may hold no time zones
@@ -34,14 +35,15 @@ import (
 
 // Config names the ports. Settings that belong to one room alone stand with that room.
 type Config struct {
-	Warehouse string `env:"RETENTIONOPS_WAREHOUSE"`              // duckdb:///path/file.duckdb
-	Archive   string `env:"RETENTIONOPS_ARCHIVE"`                // file:///dir or gs://bucket/prefix
-	Exports   string `env:"RETENTIONOPS_EXPORTS"`                // file:///dir or gs://bucket/prefix[?signer=ACCOUNT]: where CSV audiences go
-	Sheets    string `env:"RETENTIONOPS_SHEETS"`                 // sheets://SPREADSHEET_ID: where sheets go; empty: nowhere
-	Rules     string `env:"RETENTIONOPS_RULES"`                  // a folder; empty: the rules built in
-	Templates string `env:"RETENTIONOPS_TEMPLATES"`              // a folder; empty: the templates built in
-	QueueDays int    `env:"RETENTIONOPS_QUEUE_DAYS, default=90"` // days of queue that are kept (§6.1)
-	TimeZone  string `env:"RETENTIONOPS_TIMEZONE, default=UTC"`  // decides which day "today" is
+	Warehouse  string `env:"RETENTIONOPS_WAREHOUSE"`               // duckdb:///path/file.duckdb
+	Archive    string `env:"RETENTIONOPS_ARCHIVE"`                 // file:///dir or gs://bucket/prefix
+	Exports    string `env:"RETENTIONOPS_EXPORTS"`                 // file:///dir or gs://bucket/prefix[?signer=ACCOUNT]: where CSV audiences go
+	Sheets     string `env:"RETENTIONOPS_SHEETS"`                  // sheets://SPREADSHEET_ID: where sheets go; empty: nowhere
+	SheetsDays int    `env:"RETENTIONOPS_SHEETS_DAYS, default=90"` // days of tabs that are kept in the spreadsheet; 0 keeps all
+	Rules      string `env:"RETENTIONOPS_RULES"`                   // a folder; empty: the rules built in
+	Templates  string `env:"RETENTIONOPS_TEMPLATES"`               // a folder; empty: the templates built in
+	QueueDays  int    `env:"RETENTIONOPS_QUEUE_DAYS, default=90"`  // days of queue that are kept (§6.1)
+	TimeZone   string `env:"RETENTIONOPS_TIMEZONE, default=UTC"`   // decides which day "today" is
 }
 
 // Options are what a program gives its environment.
@@ -168,7 +170,7 @@ func (e *Env) Sheets(ctx context.Context) (destination.Destination, error) {
 		return nil, functions.Errorf(functions.FailedPrecondition, "no spreadsheet is configured: RETENTIONOPS_SHEETS is not set").
 			WithHint("use destination csv")
 	}
-	return openPort(ctx, e, &e.sheets, "RETENTIONOPS_SHEETS", func(c Config) string { return c.Sheets }, destination.Open)
+	return openPort(ctx, e, &e.sheets, "RETENTIONOPS_SHEETS", Config.sheets, destination.Open)
 }
 
 // Mail is the sender that RETENTIONOPS_MAIL names; nil, with no error, when it is not set: then nobody gets mail.
@@ -180,6 +182,14 @@ func (e *Env) Mail(ctx context.Context) (mail.Sender, error) {
 		}
 		return mail.Open(ctx, settings, e.Now, e.NewID)
 	})
+}
+
+// sheets is the URL of the spreadsheet, with how long its tabs are kept.
+func (c Config) sheets() string {
+	if !strings.HasPrefix(c.Sheets, "sheets:") || strings.Contains(c.Sheets, "?") {
+		return c.Sheets
+	}
+	return c.Sheets + "?days=" + strconv.Itoa(c.SheetsDays)
 }
 
 // openTimeout bounds the opening of a port.

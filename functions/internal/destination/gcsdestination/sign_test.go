@@ -3,12 +3,9 @@ package gcsdestination_test
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -21,63 +18,16 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/cloud/cloudtest"
 	"github.com/retentionops/retentionops/functions/internal/destination/gcsdestination"
-	"github.com/retentionops/retentionops/functions/internal/discoverytest"
 )
 
 const account = "exports@project.iam.gserviceaccount.com"
 
-// iam is IAM Credentials with one account, whose key it holds.
-type iam struct {
-	key     *rsa.PrivateKey
-	script  cloudtest.Script
-	address string
-}
-
-func newIAM(t *testing.T) *iam {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &iam{key: key}
-	document := discoverytest.Load(t, "iamcredentials/v1")
-	i.address = cloudtest.Serve(t, i.script.Before(document.Handler(t, func(w http.ResponseWriter, _ *http.Request, call *discoverytest.Call) {
-		body, _ := call.Body.(map[string]any)
-		payload, _ := body["payload"].(string)
-		text, err := base64.StdEncoding.DecodeString(payload)
-		switch {
-		case call.Params["serviceAccountsId"] != account || call.Params["projectsId"] != "-":
-			discoverytest.Fault(w, http.StatusNotFound, "NOT_FOUND", "notFound", "Unknown service account "+call.Params["serviceAccountsId"])
-			return
-		case err != nil || len(text) == 0:
-			discoverytest.Fault(w, http.StatusBadRequest, "INVALID_ARGUMENT", "invalid", "no payload")
-			return
-		}
-		signature, err := i.sign(text)
-		if err != nil {
-			t.Error(err)
-		}
-		answer, err := json.Marshal(map[string]string{"keyId": "1", "signedBlob": base64.StdEncoding.EncodeToString(signature)})
-		if err := errors.Join(err, document.CheckAnswer(call.Method, answer)); err != nil {
-			t.Error(err)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(answer)
-	})))
-	return i
-}
-
-func (i *iam) sign(text []byte) ([]byte, error) {
-	sum := sha256.Sum256(text)
-	return rsa.SignPKCS1v15(rand.Reader, i.key, crypto.SHA256, sum[:])
-}
-
 var instant = time.Date(2026, 1, 12, 6, 0, 7, 0, time.UTC)
 
-func signer(t *testing.T, i *iam, place string) *gcsdestination.Destination {
+func signer(t *testing.T, i *cloudtest.IAM, place string) *gcsdestination.Destination {
 	t.Helper()
 	d := open(t, cloudtest.NewStorage(t, "exports"), place)
-	d.Signing = cloudtest.Options(i.address)
+	d.Signing = cloudtest.Options(i.Address)
 	d.Now = func() time.Time { return instant }
 	cloudtest.Time(d.Caller())
 	return d
@@ -86,7 +36,7 @@ func signer(t *testing.T, i *iam, place string) *gcsdestination.Destination {
 // The large client of Cloud Storage signs too: the two must agree to the last byte.
 func TestASignedLinkIsWhatGooglesOwnClientWrites(t *testing.T) {
 	t.Parallel()
-	i := newIAM(t)
+	i := cloudtest.NewIAM(t, account)
 	for _, lasts := range []time.Duration{time.Minute, 90 * time.Minute, 12 * time.Hour} {
 		d := signer(t, i, "gs://exports/a/b.c?signer="+account)
 		got, err := d.Sign(t.Context(), "shadow", day, functions.P1, lasts)
@@ -100,7 +50,7 @@ func TestASignedLinkIsWhatGooglesOwnClientWrites(t *testing.T) {
 		// Their client takes the time from the system: ours is signed again by theirs at the moment that ours names.
 		theirs, err := storage.SignedURL("exports", "a/b.c/shadow/2026-01-12_P1.csv", &storage.SignedURLOptions{
 			GoogleAccessID: account, Method: http.MethodGet, Scheme: storage.SigningSchemeV4,
-			Expires: time.Now().Add(lasts + time.Second/2), SignBytes: i.sign,
+			Expires: time.Now().Add(lasts + time.Second/2), SignBytes: i.Sign,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -123,7 +73,7 @@ func TestASignedLinkIsWhatGooglesOwnClientWrites(t *testing.T) {
 }
 
 // verify makes the text of a signed link from the link alone, as the service does, and checks its signature.
-func verify(t *testing.T, i *iam, link *url.URL) {
+func verify(t *testing.T, i *cloudtest.IAM, link *url.URL) {
 	t.Helper()
 	query := link.Query()
 	signature, err := hex.DecodeString(query.Get("X-Goog-Signature"))
@@ -136,7 +86,7 @@ func verify(t *testing.T, i *iam, link *url.URL) {
 	_, scope, _ := strings.Cut(query.Get("X-Goog-Credential"), "/")
 	text := "GOOG4-RSA-SHA256\n" + query.Get("X-Goog-Date") + "\n" + scope + "\n" + hex.EncodeToString(sum[:])
 	digest := sha256.Sum256([]byte(text))
-	if err := rsa.VerifyPKCS1v15(&i.key.PublicKey, crypto.SHA256, digest[:], signature); err != nil {
+	if err := rsa.VerifyPKCS1v15(&i.Key.PublicKey, crypto.SHA256, digest[:], signature); err != nil {
 		t.Errorf("%s: %v", link, err)
 	}
 }
@@ -175,12 +125,12 @@ func TestWhoSigns(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			i := newIAM(t)
+			i := cloudtest.NewIAM(t, account)
 			d := signer(t, i, row.place)
 			if row.account != nil {
 				d.Account = row.account
 			}
-			i.script.Add("", "", row.faults...)
+			i.Script.Add("", "", row.faults...)
 			link, err := d.Sign(t.Context(), "", day, functions.P1, row.lasts)
 			problem := functions.ProblemOf(err, "")
 			if got := functions.CodeOf(err); got != row.want || (link == "") != (row.want != "") || !strings.Contains(problem.Hint, row.hint) {
