@@ -63,12 +63,13 @@ func Register(name string, open func(Account) (Sender, error)) {
 // Open makes the sender that the settings name. Nothing is connected yet. A setting that cannot be used is
 // failed_precondition, naming the variable and never its value.
 func Open(ctx context.Context, settings Settings, now func() time.Time, newID func() string) (Sender, error) {
-	open, err := drivers.Open(ctx, "mail", settings.URL)
-	if err != nil {
+	account := Account{Password: settings.Password, Now: now, NewID: newID}
+	var err error
+	if account.URL, err = settings.server(); err != nil {
 		return nil, err
 	}
-	account := Account{Password: settings.Password, Now: now, NewID: newID}
-	if account.URL, err = settings.server(); err != nil {
+	open, err := drivers.Open(ctx, "mail", settings.URL)
+	if err != nil {
 		return nil, err
 	}
 	if account.From, err = ParseAddress(settings.From); err != nil {

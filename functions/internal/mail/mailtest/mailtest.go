@@ -4,9 +4,12 @@
 package mailtest
 
 import (
+	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"sync"
@@ -22,6 +25,10 @@ type Server struct {
 	address  string
 	user     string
 	password string
+	ways     []string
+	smtp     *smtp.Server
+	listener net.Listener
+	served   sync.WaitGroup
 
 	mu       sync.Mutex
 	received []Received
@@ -33,9 +40,14 @@ type Server struct {
 // Option changes how a server is.
 type Option func(*Server, *smtp.Server)
 
-// WithUser lets in only who proves to be that user, by PLAIN.
-func WithUser(user, password string) Option {
-	return func(s *Server, _ *smtp.Server) { s.user, s.password = user, password }
+// WithUser lets in only who proves to be that user, by PLAIN or by the ways that are named: PLAIN, LOGIN.
+func WithUser(user, password string, ways ...string) Option {
+	return func(s *Server, _ *smtp.Server) {
+		s.user, s.password, s.ways = user, password, ways
+		if len(ways) == 0 {
+			s.ways = []string{sasl.Plain}
+		}
+	}
 }
 
 // WithTLS encrypts from the first byte (smtps).
@@ -53,40 +65,63 @@ func WithSTARTTLS(certificate tls.Certificate) Option {
 	}
 }
 
+// Certificate is a certificate of example.com and 127.0.0.1, and who vouches for it.
+func Certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	lender := httptest.NewTLSServer(nil) // it has one made for tests
+	defer lender.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(lender.Certificate())
+	return lender.TLS.Certificates[0], roots
+}
+
 // WithLimit announces that no mail above that many bytes is taken, and takes none.
 func WithLimit(bytes int64) Option {
 	return func(_ *Server, server *smtp.Server) { server.MaxMessageBytes = bytes }
 }
 
-// Start starts a server that takes every mail.
+// Start starts a server that takes every mail, and stops it with the test.
 func Start(t *testing.T, options ...Option) *Server {
 	t.Helper()
-	s := &Server{scheme: "smtp", stop: make(chan struct{})}
-	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
-		return &session{server: s, conn: c}, nil
-	}))
-	server.Domain = "mail.example.com"
-	server.AllowInsecureAuth = true // on this machine nobody listens in
-	server.ErrorLog = quiet{}
-	for _, option := range options {
-		option(s, server)
-	}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	s, err := Listen(t.Context(), options...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Listen is Start for an example, which has no test to stop with: Close stops the server.
+func Listen(ctx context.Context, options ...Option) (*Server, error) {
+	s := &Server{scheme: "smtp", stop: make(chan struct{})}
+	s.smtp = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &session{server: s, conn: c}, nil
+	}))
+	s.smtp.Domain = "mail.example.com"
+	s.smtp.AllowInsecureAuth = true // on this machine nobody listens in
+	s.smtp.ErrorLog = quiet{}
+	for _, option := range options {
+		option(s, s.smtp)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
 	s.address = listener.Addr().String()
 	if s.scheme == "smtps" {
-		listener = tls.NewListener(listener, server.TLSConfig)
+		listener = tls.NewListener(listener, s.smtp.TLSConfig)
 	}
-	var served sync.WaitGroup
-	served.Go(func() { _ = server.Serve(listener) })
-	t.Cleanup(func() {
-		close(s.stop)
-		_ = server.Close()
-		served.Wait()
-	})
-	return s
+	s.listener = listener
+	s.served.Go(func() { _ = s.smtp.Serve(listener) })
+	return s, nil
+}
+
+// Close stops the server.
+func (s *Server) Close() {
+	close(s.stop)
+	_ = s.smtp.Close()
+	_ = s.listener.Close() // the server closes it too, when it has come to know of it already
+	s.served.Wait()
 }
 
 // URL is the server's, as RETENTIONOPS_MAIL takes it, with the user when the server wants one.
@@ -185,21 +220,43 @@ func refusal(code int) error {
 
 // AuthMechanisms implements smtp.AuthSession.
 func (s *session) AuthMechanisms() []string {
-	if s.server.user == "" {
-		return nil
-	}
-	return []string{sasl.Plain}
+	return s.server.ways
 }
 
 // Auth implements smtp.AuthSession.
-func (s *session) Auth(string) (sasl.Server, error) {
-	return sasl.NewPlainServer(func(_, user, password string) error {
+func (s *session) Auth(way string) (sasl.Server, error) {
+	check := func(user, password string) error {
 		if user != s.server.user || password != s.server.password {
 			return refusal(535)
 		}
 		s.known = true
 		return nil
-	}), nil
+	}
+	if way == sasl.Login {
+		return &login{check: check}, nil
+	}
+	return sasl.NewPlainServer(func(_, user, password string) error { return check(user, password) }), nil
+}
+
+// login asks for the user and then for the password.
+type login struct {
+	check func(user, password string) error
+	asked int
+	user  string
+}
+
+// Next implements sasl.Server.
+func (l *login) Next(response []byte) (challenge []byte, done bool, err error) {
+	l.asked++
+	switch l.asked {
+	case 1:
+		return []byte("Username:"), false, nil
+	case 2:
+		l.user = string(response)
+		return []byte("Password:"), false, nil
+	default:
+		return nil, true, l.check(l.user, string(response))
+	}
 }
 
 // Mail implements smtp.Session.

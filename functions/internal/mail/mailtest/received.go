@@ -37,15 +37,24 @@ type Part struct {
 // Parse takes the mail apart. A mail that cannot be taken apart fails the test.
 func (r Received) Parse(t *testing.T) Part {
 	t.Helper()
+	part, err := r.Part()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, r.Raw)
+	}
+	return part
+}
+
+// Part is Parse for an example.
+func (r Received) Part() (Part, error) {
 	message, err := netmail.ReadMessage(bytes.NewReader(r.Raw))
 	if err != nil {
-		t.Fatalf("the mail cannot be read: %v\n%s", err, r.Raw)
+		return Part{}, fmt.Errorf("read a mail: %w", err)
 	}
 	part, err := read(textproto.MIMEHeader(message.Header), message.Body)
 	if err != nil {
-		t.Fatalf("the mail cannot be taken apart: %v\n%s", err, r.Raw)
+		return Part{}, fmt.Errorf("take a mail apart: %w", err)
 	}
-	return part
+	return part, nil
 }
 
 func read(header textproto.MIMEHeader, body io.Reader) (part Part, err error) {

@@ -16,8 +16,9 @@ import (
 // delivered is what one attempt came to. Recipients that are neither waiting nor refused have the mail.
 type delivered struct {
 	waiting []*netmail.Address // without the mail, and without a final no
+	fault   *fault             // why they are; nil when nobody is
 	refused int                // with a final no
-	fault   *fault             // why somebody is without the mail; nil when nobody is
+	no      *fault             // the last of these
 }
 
 // deliver makes one attempt.
@@ -43,16 +44,15 @@ func (r *Relay) deliver(ctx context.Context, letter []byte, to []*netmail.Addres
 	if err != nil {
 		return delivered{waiting: to, fault: r.judge(ctx, attempt, at, err)}
 	}
-	for i, err := range result.no {
-		fault := r.judge(ctx, attempt, naming, err)
-		if fault.passing { // the one that is tried again speaks for the attempt
-			result.fault = fault
-			result.waiting = append(result.waiting, to[i])
+	for i, address := range to {
+		said, not := result.replies[i]
+		if !not {
 			continue
 		}
-		result.refused++
-		if result.fault == nil {
-			result.fault = fault
+		if fault := r.judge(ctx, attempt, naming, said); fault.passing {
+			result.waiting, result.fault = append(result.waiting, address), fault
+		} else {
+			result.refused, result.no = result.refused+1, fault
 		}
 	}
 	_ = conn.SetDeadline(time.Now().Add(quitTimeout))
@@ -103,8 +103,6 @@ func (r *Relay) greet(conn net.Conn) (*smtp.Client, stage, error) {
 // password goes out in the clear to a server on this machine at most: greet has encrypted all else.
 func (r *Relay) auth(offered []string, user string) smtp.Auth {
 	switch {
-	case slices.Contains(offered, "SCRAM-SHA-256"):
-		return smtp.ScramSHA256Auth(user, r.account.Password)
 	case slices.Contains(offered, "PLAIN"):
 		return smtp.PlainAuth("", user, r.account.Password, r.host, r.local)
 	case slices.Contains(offered, "LOGIN"):
@@ -126,12 +124,12 @@ func tooLargeFor(client *smtp.Client, size int) *fault {
 // handed is what became of a mail that was handed over.
 type handed struct {
 	delivered
-	no map[int]error // what the server said of the recipients that it did not take, by their place
+	replies map[int]error // what the server said to the recipients that it did not take, by their place
 }
 
 // handOver hands the letter over for all recipients that the server takes. An error means that nobody has it.
 func handOver(client *smtp.Client, from string, to []*netmail.Address, letter []byte) (handed, stage, error) {
-	result := handed{no: map[int]error{}}
+	result := handed{replies: map[int]error{}}
 	if err := client.Mail(from); err != nil {
 		return result, sending, err
 	}
@@ -141,10 +139,10 @@ func handOver(client *smtp.Client, from string, to []*netmail.Address, letter []
 			return result, naming, err
 		}
 		if err != nil {
-			result.no[i] = err
+			result.replies[i] = err
 		}
 	}
-	if len(result.no) == len(to) {
+	if len(result.replies) == len(to) {
 		return result, "", nil
 	}
 	body, err := client.Data()

@@ -128,7 +128,7 @@ func judgeConfiguration(at stage, err error) *fault {
 			hint("use a server or a port that offers it, or smtps:// where the port is encrypted from the first byte")
 	case errors.Is(err, errNoAuth):
 		return final("the mail server offers no way to log in that is known here").
-			hint("known: SCRAM-SHA-256, PLAIN, LOGIN; leave the user out of RETENTIONOPS_MAIL when the server needs none")
+			hint("known: PLAIN, LOGIN; leave the user out of RETENTIONOPS_MAIL when the server needs none")
 	case errors.As(err, &badCert), isUntrusted(err):
 		return final("the mail server's certificate is not trusted").hint("the host in RETENTIONOPS_MAIL must be the one that the certificate names")
 	case errors.As(err, &noTLS):

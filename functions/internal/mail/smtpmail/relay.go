@@ -84,21 +84,20 @@ func (r *Relay) Send(ctx context.Context, m mail.Message) error {
 	if err != nil {
 		return err
 	}
-	var last *fault // why somebody is without the mail
+	var no *fault // why some will never get the mail
 	waiting, refused := letter.to, 0
 	for attempt := 1; ; attempt++ {
 		result := r.deliver(ctx, letter.bytes, waiting)
 		waiting, refused = result.waiting, refused+result.refused
-		if result.fault != nil {
-			last = result.fault
+		if result.no != nil {
+			no = result.no
 		}
-		without := len(waiting) + refused
-		if without == 0 {
-			return nil
+		if len(waiting) == 0 {
+			return told(no, len(letter.to), refused)
 		}
 		wait := retryPause * time.Duration(attempt)
-		if len(waiting) == 0 || !last.passing || attempt == attempts || !fits(ctx, wait) || r.Pause(ctx, wait) != nil {
-			return told(last, len(letter.to), without)
+		if !result.fault.passing || attempt == attempts || !fits(ctx, wait) || r.Pause(ctx, wait) != nil {
+			return told(result.fault, len(letter.to), len(waiting)+refused)
 		}
 	}
 }
@@ -109,9 +108,12 @@ func fits(ctx context.Context, wait time.Duration) bool {
 	return !has || time.Until(deadline) > wait // a context's deadline is of the machine's clock, whatever clock dates the mail
 }
 
-// told is the error that the caller gets: that of the last fault, which says more when others have the mail.
+// told is the error that the caller gets; nil when nobody is without the mail. It says so when some have it.
 func told(f *fault, all, without int) error {
-	if without == all {
+	switch without {
+	case 0:
+		return nil
+	case all:
 		return f.err
 	}
 	err := *f.err
