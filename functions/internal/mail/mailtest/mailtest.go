@@ -98,6 +98,7 @@ func Listen(ctx context.Context, options ...Option) (*Server, error) {
 		return &session{server: s, conn: c}, nil
 	}))
 	s.smtp.Domain = "mail.example.com"
+	s.smtp.EnableSMTPUTF8 = true
 	s.smtp.AllowInsecureAuth = true // on this machine nobody listens in
 	s.smtp.ErrorLog = quiet{}
 	for _, option := range options {
@@ -204,6 +205,7 @@ type session struct {
 	answer Answer
 	from   string
 	to     []string
+	utf8   bool
 }
 
 var _ smtp.AuthSession = (*session)(nil)
@@ -260,8 +262,8 @@ func (l *login) Next(response []byte) (challenge []byte, done bool, err error) {
 }
 
 // Mail implements smtp.Session.
-func (s *session) Mail(from string, _ *smtp.MailOptions) error {
-	s.answer, s.from = s.server.next(), from
+func (s *session) Mail(from string, options *smtp.MailOptions) error {
+	s.answer, s.from, s.utf8 = s.server.next(), from, options.UTF8
 	if s.server.user != "" && !s.known {
 		return refusal(530)
 	}
@@ -298,7 +300,7 @@ func (s *session) Data(r io.Reader) error {
 	}
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
-	s.server.received = append(s.server.received, Received{From: s.from, To: slices.Clone(s.to), Raw: raw})
+	s.server.received = append(s.server.received, Received{From: s.from, To: slices.Clone(s.to), Raw: raw, UTF8: s.utf8})
 	if s.answer.CutAfter {
 		return s.conn.Conn().Close()
 	}

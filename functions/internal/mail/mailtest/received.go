@@ -20,6 +20,7 @@ type Received struct {
 	From string
 	To   []string
 	Raw  []byte
+	UTF8 bool // only a server that knows SMTPUTF8 may pass the mail on
 }
 
 // Part is a mail or a part of one. A multipart has Parts, any other has Content.

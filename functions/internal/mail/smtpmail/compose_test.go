@@ -121,6 +121,9 @@ func TestTheHeader(t *testing.T) {
 	if diff := cmp.Diff([]string{"ann@example.com", "bob@example.com"}, got.To); diff != "" || got.From != "retention@shop.example" {
 		t.Errorf("envelope from %s (-want +got):\n%s", got.From, diff)
 	}
+	if got.UTF8 {
+		t.Error("servers that do not know SMTPUTF8 must refuse this mail")
+	}
 	date, err := netmail.ParseDate(head.Header.Get("Date"))
 	if err != nil || !date.Equal(day()) {
 		t.Errorf("dated %v, %v", date, err)
