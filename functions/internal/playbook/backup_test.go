@@ -394,7 +394,7 @@ func TestNobodyIsMailed(t *testing.T) {
 		change func(*house)
 	}{
 		"of what was confirmed":            {functions.PhaseProduction, says(200, receipt), t.Context(), nil},
-		"in a phase that does not send":    {functions.PhaseShadow, says(200, receipt), t.Context(), func(h *house) { h.Templates = nil }},
+		"in a phase that does not send":    {functions.PhaseShadow, says(200, receipt), t.Context(), func(h *house) { h.Archive = breaking{h.Archive} }},
 		"of a setting that is missing":     {functions.PhaseProduction, says(200, receipt), t.Context(), func(h *house) { h.Config.URL = "" }},
 		"of a day that another run has":    {functions.PhaseProduction, says(200, receipt), t.Context(), func(h *house) { _, _ = h.Run(t.Context(), functions.TriggerPlaybookInput{}) }},
 		"when the caller left before":      {functions.PhaseProduction, says(200, receipt), left, nil},

@@ -132,6 +132,10 @@ func (w *run) assess(ctx context.Context) (err error) {
 
 // ready looks for what the sending and the exports cannot do without.
 func (w *run) ready(ctx context.Context) error {
+	if name, known := w.Book.PayloadTemplate(), w.Templates.PayloadNames(); !slices.Contains(known, name) {
+		return functions.Errorf(functions.FailedPrecondition, "the rules name the payload template %q, and there is none", name).
+			WithHint("templates in brief_templates/: " + strings.Join(known, ", "))
+	}
 	if w.rollout.Sends {
 		if err := w.Config.Check(); err != nil {
 			return err

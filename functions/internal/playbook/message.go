@@ -92,9 +92,6 @@ type stored struct {
 	Made        made      `json:"made_from"`
 }
 
-// payloadTemplate is the template that writes the message of a run.
-const payloadTemplate = "make"
-
 // payloadType is the content type of a message that a run makes.
 const payloadType = "application/json"
 
@@ -174,7 +171,7 @@ func (w *run) adopt(found *stored) {
 // keep stores the message that this run made. From then on it is the message of its id.
 func (w *run) keep(ctx context.Context) (*stored, error) {
 	planned := w.payload()
-	body, err := w.Templates.Payload(payloadTemplate, planned)
+	body, err := w.Templates.Payload(w.Book.PayloadTemplate(), planned)
 	if err == nil && !utf8.Valid(body) { // what is kept as text must come back as it was
 		err = errors.New("the message is not UTF-8")
 	}

@@ -3,6 +3,7 @@ package playbook_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -283,17 +284,34 @@ func TestAnAbandonedRunIsTakenOver(t *testing.T) {
 func TestAWarningThatBecomesCriticalIsEscalated(t *testing.T) {
 	t.Parallel()
 	h, receiver := newReceiverHouse(t)
-	if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{}); err != nil {
+	first, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	h.exec(`UPDATE alert_logic SET severity = 'CRITICAL', delta_relative_pct = 27 WHERE alert_date = '2026-01-12'`)
 	h.clock.advance(60e9)
+	plan, err := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true})
+	if want := "update the ticket " + first.Artifacts.JiraTicket; err != nil || !strings.HasSuffix(plan.Reason, want) {
+		t.Errorf("the plan says %q, %v; want %q", plan.Reason, err, want)
+	}
 	out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
 	if err != nil || out.Severity != functions.Critical || len(out.Artifacts.Exports) != 3 {
 		t.Fatalf("got %+v, %v", out, err)
 	}
-	if got := h.rows(t)[0].NotificationReason; got != "escalated" || len(receiver.Ledger()) != 2 {
-		t.Errorf("notification_reason %q, receiver %+v", got, receiver.Ledger())
+	if got := h.rows(t)[0].NotificationReason; got != "escalated" || out.Artifacts.JiraTicket != first.Artifacts.JiraTicket {
+		t.Errorf("notification_reason %q, ticket %s; want the ticket of the WARNING", got, out.Artifacts.JiraTicket)
+	}
+	h.clock.advance(60e9)
+	if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{Resend: true}); err != nil {
+		t.Fatal(err)
+	}
+	var worked []string
+	for _, entry := range receiver.Ledger() {
+		worked = append(worked, fmt.Sprintf("%d post, %d ticket, %d update of %s", entry.Posts, entry.Tickets, entry.Updates, entry.Receipt.TicketID))
+	}
+	want := []string{"1 post, 1 ticket, 0 update of RET-2401", "1 post, 0 ticket, 1 update of RET-2401", "1 post, 0 ticket, 1 update of RET-2401"}
+	if diff := cmp.Diff(want, worked); diff != "" {
+		t.Errorf("the receiver (-want +got):\n%s", diff)
 	}
 }
 

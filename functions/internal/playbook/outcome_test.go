@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/archive"
 	"github.com/retentionops/retentionops/functions/internal/destination"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
 	"github.com/retentionops/retentionops/functions/internal/priority"
@@ -167,6 +168,11 @@ func TestOutcomes(t *testing.T) {
 			outcome{failed, none, precondition, "queue", "failed", 0, 2, false, ""},
 		},
 		{
+			"a payload template that is not there is a fault before the claim", production, says(200, receipt),
+			func(h *house) { h.Book = shipped(h.t, production, "payload: make", "payload: nobodys") },
+			outcome{failed, none, precondition, "decide", "failed", 0, 0, false, ""},
+		},
+		{
 			"nowhere to put the exports is a fault before the claim", production, says(200, receipt),
 			func(h *house) { h.Exporter.CSV = nil },
 			outcome{failed, none, precondition, "decide", "failed", 0, 0, false, ""},
@@ -199,7 +205,7 @@ func TestOutcomes(t *testing.T) {
 		},
 		{
 			"a program that breaks down is an internal fault", production, says(200, receipt),
-			func(h *house) { h.Templates = nil },
+			func(h *house) { h.Archive = breaking{h.Archive} },
 			outcome{failed, none, functions.Internal, "brief", "failed", 0, 2, false, ""},
 		},
 	}
@@ -253,6 +259,16 @@ func TestOutcomes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// breaking is an archive in which the program breaks down over a brief.
+type breaking struct{ archive.Archive }
+
+func (b breaking) Put(ctx context.Context, name string, document []byte) error {
+	if strings.HasPrefix(name, "briefs/") {
+		panic("broken")
+	}
+	return b.Archive.Put(ctx, name, document)
 }
 
 // refusingQueues are tables that do not take what they are given, and name a customer in saying so.

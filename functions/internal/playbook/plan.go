@@ -114,10 +114,15 @@ func (w *run) forecast(ctx context.Context) (string, error) {
 		return "a run would be stopped: " + detail(stopped), nil
 	case !w.rollout.Sends:
 		return fmt.Sprintf("a run would make queue, exports and brief, and send nothing: the phase is %s", w.rollout.Phase), nil
-	default:
-		return fmt.Sprintf("a run would send the %s playbook to %s and open a ticket in %s",
-			w.decision.Severity, w.rollout.Channel, w.rollout.TicketProject), nil
 	}
+	if _, err := w.escalates(ctx); err != nil {
+		return "", err
+	}
+	ticket := "open a ticket in " + w.rollout.TicketProject
+	if w.supersedes != "" {
+		ticket = "update the ticket " + w.supersedes
+	}
+	return fmt.Sprintf("a run would send the %s playbook to %s and %s", w.decision.Severity, w.rollout.Channel, ticket), nil
 }
 
 func detail(err error) string {
@@ -144,6 +149,7 @@ func (w *run) digest() string {
 		Brief        rulebook.BriefSettings
 		Templates    string
 		Receipt      bool
+		Payload      string
 		Target       functions.Target
 		Place        string
 		Settings     any
@@ -151,9 +157,9 @@ func (w *run) digest() string {
 		Resend       bool
 		Override     *functions.Override
 	}{
-		Form: "retentionops plan 2", Date: w.out.Date, Decision: w.decision, Skipped: w.skipped,
+		Form: "retentionops plan 3", Date: w.out.Date, Decision: w.decision, Skipped: w.skipped,
 		RulesVersion: w.out.RulesVersion, Playbook: w.play, Rollout: w.rollout, Guardrails: w.Book.Guardrails(),
-		Brief: w.Book.Brief(), Templates: w.Templates.Version(), Receipt: w.Book.ReceiptRequired(),
+		Brief: w.Book.Brief(), Templates: w.Templates.Version(), Receipt: w.Book.ReceiptRequired(), Payload: w.Book.PayloadTemplate(),
 		Target: w.target(), Place: w.Exporter.Place(w.target()), Settings: w.Exporter.Settings,
 		Webhook: [2]string{hashed(w.Config.URL), hashed(w.Config.APIKey)}, Resend: w.in.Resend, Override: w.in.Override,
 	}

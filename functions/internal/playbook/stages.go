@@ -219,7 +219,7 @@ func (w *run) payload() brief.Payload {
 		Slack:     brief.SlackMessage{Channel: w.rollout.Channel, Mention: w.play.Mention},
 		Ticket: brief.PayloadTicket{
 			Project: planned.Project, Type: planned.Type, Priority: planned.Priority, Title: planned.Title, Due: planned.Due,
-			Label: w.webhookID,
+			Label: w.webhookID, Update: w.supersedes,
 		},
 		RulesVersion: w.out.RulesVersion,
 	}

@@ -73,7 +73,8 @@ const (
 type Entry struct {
 	ID       string
 	Posts    int // Slack messages
-	Tickets  int
+	Tickets  int // that were opened
+	Updates  int // of a ticket that was there
 	Attempts int // authentic deliveries, the first included
 	Receipt  Receipt
 }
@@ -230,12 +231,15 @@ func (r *Receiver) work(id string, body []byte) (Receipt, *refusal) {
 			p.Severity, p.Date, id, p.ExpiresAt.Format(time.RFC3339)))
 		return c.Receipt, nil
 	}
-	c.Posts, c.Tickets = 1, 1
-	c.Receipt = Receipt{
-		Receipt: receiptDone, RunID: p.RunID,
-		SlackMessageTS: r.slackTS(now), TicketID: fmt.Sprintf("RET-%d", r.ticket),
+	c.Posts = 1
+	c.Receipt = Receipt{Receipt: receiptDone, RunID: p.RunID, SlackMessageTS: r.slackTS(now), TicketID: p.Ticket.Update}
+	if c.Receipt.TicketID == "" {
+		c.Receipt.TicketID = fmt.Sprintf("RET-%d", r.ticket)
+		c.Tickets = 1
+		r.ticket++
+	} else {
+		c.Updates = 1
 	}
-	r.ticket++
 	r.printer.print(p.scenario(id, c.Receipt)...)
 	return c.Receipt, nil
 }

@@ -46,6 +46,7 @@ type payload struct {
 		Title    string    `json:"title"`
 		Due      time.Time `json:"due"`
 		Label    string    `json:"label"`
+		Update   string    `json:"update"` // the ticket that this playbook goes on with
 	} `json:"ticket"`
 }
 
@@ -102,7 +103,11 @@ func (p *payload) scenario(id string, receipt Receipt) []string {
 	if p.Severity == functions.Critical {
 		priority = "Highest"
 	}
-	lines = append(lines, fmt.Sprintf("would open Jira %s in %s: %s, priority %s, %q%s%s", receipt.TicketID,
+	verb := "open"
+	if p.Ticket.Update != "" {
+		verb = "update"
+	}
+	lines = append(lines, fmt.Sprintf("would %s Jira %s in %s: %s, priority %s, %q%s%s", verb, receipt.TicketID,
 		either(p.Ticket.Project, "RETENTION"), either(p.Ticket.Type, "Task"), either(p.Ticket.Priority, priority),
 		either(p.Ticket.Title, fmt.Sprintf("Retention Alert %s - %s", p.Severity, p.Date)),
 		timeNote(", due ", p.Ticket.Due), textNote(", label ", p.Ticket.Label)))
