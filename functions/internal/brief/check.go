@@ -205,7 +205,7 @@ func (c *checker) loop(pipe *parse.PipeNode, dot reflect.Type) reflect.Type {
 	var one reflect.Type
 	switch {
 	case of == nil:
-	case of.Kind() == reflect.Slice:
+	case isList(of):
 		one = of.Elem()
 	case of.Kind() == reflect.Int || of.Kind() == reflect.Int64:
 		one = of
@@ -230,7 +230,7 @@ func (c *checker) lists(dot reflect.Type) []string {
 		dot = c.root
 	}
 	for field := range dot.Fields() {
-		if field.Type.Kind() == reflect.Slice {
+		if isList(field.Type) {
 			names = append(names, "."+field.Name)
 		}
 	}
@@ -240,6 +240,11 @@ func (c *checker) lists(dot reflect.Type) []string {
 // isText says whether values of the type are written as texts, whatever they are made of: a day, a time.
 func isText(of reflect.Type) bool {
 	return of.Implements(reflect.TypeFor[encoding.TextMarshaler]())
+}
+
+// isList says whether a template can go over values of the type. JSON is bytes to Go, and no list to anybody else.
+func isList(of reflect.Type) bool {
+	return of.Kind() == reflect.Slice && of != reflect.TypeFor[json.RawMessage]()
 }
 
 // printable reports a list or a group of values where a single value belongs.

@@ -15,24 +15,25 @@ import (
 )
 
 // shippedFiles are the shipped templates, to put a bad one among them.
-func shippedFiles(t *testing.T) fstest.MapFS {
-	t.Helper()
+func shippedFiles(tb testing.TB) fstest.MapFS {
+	tb.Helper()
 	files := fstest.MapFS{}
 	names, err := fs.Glob(brieftemplates.FS, "*.tmpl")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, name := range names {
 		content, err := fs.ReadFile(brieftemplates.FS, name)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		files[name] = &fstest.MapFile{Data: content}
 	}
 	return files
 }
 
-// Each testdata/faults/NAME.TEMPLATE.bad.tmpl holds one fault, and stands in for that template.
+// Each testdata/faults/NAME.TEMPLATE.bad.tmpl holds one fault, and stands in for that template; a payload stands beside
+// the shipped ones.
 func TestEachFaultIsSaidWithItsPlace(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("testdata/faults/*.bad.tmpl")
@@ -48,10 +49,14 @@ func TestEachFaultIsSaidWithItsPlace(t *testing.T) {
 				t.Fatal(err)
 			}
 			files := shippedFiles(t)
-			if files["brief."+which+".tmpl"] == nil {
-				t.Fatalf("there is no template brief.%s.tmpl to stand in for", which)
+			file := which + ".tmpl"
+			if !strings.HasPrefix(file, "payload.") {
+				file = "brief." + file
+				if files[file] == nil {
+					t.Fatalf("there is no template %s to stand in for", file)
+				}
 			}
-			files["brief."+which+".tmpl"] = &fstest.MapFile{Data: content}
+			files[file] = &fstest.MapFile{Data: content}
 			templates, findings := brief.Check(files)
 			if len(findings) == 0 || templates != nil {
 				t.Fatal("the templates were accepted")
@@ -72,6 +77,10 @@ func TestTheFolderItselfCanBeAtFault(t *testing.T) {
 			"   hint: take it from the shipped brief_templates/"},
 		{"a name is mistyped", func(files fstest.MapFS) { files["breif.slack.tmpl"] = files["brief.slack.tmpl"] }, "breif.slack.tmpl: no brief is made of this template (brief/file)\n" +
 			"   hint: did you mean brief.slack.tmpl? templates: brief.subject.tmpl, brief.markdown.tmpl, brief.slack.tmpl, brief.email.txt.tmpl, brief.email.html.tmpl"},
+		{"there is no payload", func(files fstest.MapFS) { delete(files, "payload.make.tmpl"); delete(files, "payload.generic.tmpl") }, "payload.make.tmpl: there is no payload template, so that no playbook can be sent (brief/file)\n" +
+			"   hint: take it from the shipped brief_templates/"},
+		{"a payload has a name that nothing can name", func(files fstest.MapFS) { files["payload.My Own.tmpl"] = files["payload.make.tmpl"] }, "payload.My Own.tmpl: no brief is made of this template (brief/file)\n" +
+			"   hint: a payload template is called payload.NAME.tmpl, with a NAME of small letters, digits, - and _"},
 		{"a template is too large", func(files fstest.MapFS) { files["brief.slack.tmpl"].Data = make([]byte, 100_001) }, "brief.slack.tmpl: the template has 100001 bytes, at most 100000 are read (brief/file)"},
 		{"a template is not UTF-8", func(files fstest.MapFS) { files["brief.slack.tmpl"].Data = []byte("Gr\xfc\xdfe") }, "brief.slack.tmpl: the template is not UTF-8 text (brief/file)\n   hint: save it as UTF-8"},
 		{"a subject is empty on some day", func(files fstest.MapFS) {

@@ -32,6 +32,7 @@ const (
 	whyBlocks    = "Slack refuses a message with more blocks; ours is cut at a line before"
 	whySection   = "Slack refuses a longer section; ours begins another one"
 	whyAll       = "Slack refuses all blocks together near 13,200; ours is cut at a line before"
+	whyPayload   = "Make.com takes no larger body, and a larger one is not sent"
 	whyText      = "Slack cuts a longer text; ours is cut at a line before"
 )
 
@@ -50,6 +51,11 @@ func Sizes(out functions.GenerateBriefOutput) []Size {
 	default:
 		return []Size{subject, {"text", len(out.Text), maxRendered, "bytes", whyRendering}}
 	}
+}
+
+// SizeOfPayload measures the body of a webhook.
+func SizeOfPayload(body []byte) Size {
+	return Size{"payload", len(body), maxPayload, "bytes", whyPayload}
 }
 
 func slackSizes(out functions.GenerateBriefOutput) []Size {

@@ -22,10 +22,16 @@ var previewFile = filepath.Join(".retentionops", "brief_preview.html")
 
 // previewed is the answer of a preview to a program.
 type previewed struct {
-	HTML      string         `json:"html"` // where the page lies
-	Day       string         `json:"day"`
-	Templates string         `json:"templates"`
-	Briefs    []previewBrief `json:"briefs"`
+	HTML      string           `json:"html"` // where the page lies
+	Day       string           `json:"day"`
+	Templates string           `json:"templates"`
+	Briefs    []previewBrief   `json:"briefs"`
+	Payloads  []previewPayload `json:"payloads"` // of a sample day
+}
+
+type previewPayload struct {
+	Template string     `json:"template"`
+	Size     brief.Size `json:"size"`
 }
 
 type previewBrief struct {
@@ -41,7 +47,8 @@ func (c *command) previewBrief() *cobra.Command {
 		Use:   "preview [FOLDER]",
 		Short: "Show the brief in all formats on one page, before an edit is live",
 		Long: "Writes one HTML page with the brief in all formats side by side, each with its size beside what its medium\n" +
-			"takes: of a sample day, or with --date of a day in the warehouse. The page needs nothing else and runs nothing.\n" +
+			"takes: of a sample day, with what the webhook would carry, or with --date of a day in the warehouse. The page\n" +
+			"needs nothing else and runs nothing.\n" +
 			"The templates are those of the folder named, else RETENTIONOPS_TEMPLATES, else ./brief_templates, else those\n" +
 			"built in. With --date the page holds what a brief holds: mind who can read the file.\n\n" +
 			"Sample days: " + strings.Join(sampleNames(), ", ") + ".\n\n" +
@@ -88,14 +95,12 @@ func (c *command) previewBrief() *cobra.Command {
 
 // sampleDay writes the brief of a made-up day.
 func sampleDay(page *preview.Page, templates *brief.Templates, sample string) error {
-	fixtures := brief.Fixtures()
-	i := slices.IndexFunc(fixtures, func(f brief.Fixture) bool { return f.Name == sample })
-	if i < 0 {
-		return functions.Errorf(functions.InvalidArgument, "there is no sample day %q", sample).
-			WithHint("valid: " + strings.Join(sampleNames(), ", "))
+	day, err := fixtureOf(sample)
+	if err != nil {
+		return err
 	}
 	page.Day = "the sample day " + sample + ", all of it made up"
-	data := brief.Compose(fixtures[i].Input)
+	data := brief.Compose(day.Input)
 	for _, format := range functions.Formats {
 		out, err := templates.Render(format, data)
 		if err != nil {
@@ -103,7 +108,29 @@ func sampleDay(page *preview.Page, templates *brief.Templates, sample string) er
 		}
 		page.Briefs = append(page.Briefs, out)
 	}
+	payload, err := day.Payload(templates)
+	if err != nil {
+		return err
+	}
+	for _, name := range templates.PayloadNames() {
+		body, err := templates.Payload(name, payload)
+		if err != nil {
+			return err
+		}
+		page.Payloads = append(page.Payloads, preview.Payload{Template: "payload." + name + ".tmpl", Body: body})
+	}
 	return nil
+}
+
+// fixtureOf is the sample day of that name.
+func fixtureOf(name string) (brief.Fixture, error) {
+	fixtures := brief.Fixtures()
+	i := slices.IndexFunc(fixtures, func(f brief.Fixture) bool { return f.Name == name })
+	if i < 0 {
+		return brief.Fixture{}, functions.Errorf(functions.InvalidArgument, "there is no sample day %q", name).
+			WithHint("valid: " + strings.Join(sampleNames(), ", "))
+	}
+	return fixtures[i], nil
 }
 
 // realDay asks for the brief of a day in the warehouse. A brief that is stored shows no edit: who named a folder to
@@ -158,20 +185,29 @@ func (c *command) showPreview(page preview.Page, file string) error {
 	for _, out := range page.Briefs {
 		result.Briefs = append(result.Briefs, previewBrief{out.Format, out.Subject, brief.Cut(out), brief.Sizes(out)})
 	}
+	for _, one := range page.Payloads {
+		result.Payloads = append(result.Payloads, previewPayload{one.Template, brief.SizeOfPayload(one.Body)})
+	}
 	if c.json {
 		return c.printJSON(result)
 	}
 	first := page.Briefs[0]
 	c.printf("Brief of %s, %s: %s. Templates: %s.\n\n", first.Date, c.paint(bold, string(first.Severity)), page.Day, page.Templates)
 	table := c.newTable("format", "part", "size", "limit", "")
+	row := func(name string, size brief.Size) {
+		unit := size.Unit
+		if !size.Fits() {
+			unit = c.paint(bad, size.Unit+": too long")
+		}
+		table.AppendRow([]any{name, size.Part, humanize.Comma(int64(size.Size)), humanize.Comma(int64(size.Limit)), unit})
+	}
 	for _, one := range result.Briefs {
 		for _, size := range one.Sizes {
-			unit := size.Unit
-			if !size.Fits() {
-				unit = c.paint(bad, size.Unit+": too long")
-			}
-			table.AppendRow([]any{one.Format, size.Part, humanize.Comma(int64(size.Size)), humanize.Comma(int64(size.Limit)), unit})
+			row(string(one.Format), size)
 		}
+	}
+	for _, one := range result.Payloads {
+		row(one.Template, one.Size)
 	}
 	table.Render()
 	for _, one := range result.Briefs {

@@ -24,20 +24,26 @@ var briefParts = []struct {
 }{{"text", ""}, {"subject", ""}, {"html", functions.FormatEmail}, {"blocks", functions.FormatSlack}}
 
 func (c *command) renderBrief() *cobra.Command {
-	var date, format, part, url string
+	var date, format, part, url, payload, sample string
 	cmd := &cobra.Command{
 		Use:   "render",
 		Short: "Write the brief of a day, as generate_brief gives it",
 		Long: "Asks generate_brief for the brief of a day and prints its text as it is, also in a pipe; --json gives the\n" +
 			"whole answer. With --templates an edited folder is used, in this process only: nothing that is live changes.\n" +
-			"A past day gives the brief that its run stored.\n\n" +
+			"A past day gives the brief that its run stored. With --payload it prints what the webhook would carry on a sample\n" +
+			"day by that payload template: a real one is put together by the run of its day.\n\n" +
+			"Sample days: " + strings.Join(sampleNames(), ", ") + ".\n\n" +
 			"Exit: 0 done, 1 failed, 2 wrong usage or input.",
 		Example: `  retentionops brief render --date latest
   retentionops brief render --date latest --format slack --templates my/templates
-  retentionops brief render --date latest --format email --part html > mail.html`,
+  retentionops brief render --date latest --format email --part html > mail.html
+  retentionops brief render --payload make --sample critical --templates my/templates`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.json = cmd.Flag("json").Changed // a person pipes a text, not JSON
+			if payload != "" {
+				return c.printPayload(payload, sample)
+			}
 			in := functions.GenerateBriefInput{Date: functions.DateRef(date), Format: functions.Format(format)}
 			if err := checkPart(in, part); err != nil {
 				return err
@@ -77,7 +83,42 @@ func (c *command) renderBrief() *cobra.Command {
 	cmd.Flags().StringVar(&part, "part", "text", "what to print: text, subject, html (e-mail), blocks (Slack)")
 	cmd.Flags().StringVar(&c.templates, "templates", "", "folder with edited templates, to try in place of those in use")
 	cmd.Flags().StringVar(&url, "url", "", "a running serve or a deployed host; RETENTIONOPS_API_KEY is sent along")
+	cmd.Flags().StringVar(&payload, "payload", "", "print a payload in place of a brief: the NAME of payload.NAME.tmpl")
+	cmd.Flags().StringVar(&sample, "sample", "warning", "with --payload: the sample day")
+	for _, other := range []string{"date", "format", "part", "url"} {
+		cmd.MarkFlagsMutuallyExclusive("payload", other)
+		cmd.MarkFlagsMutuallyExclusive("sample", other)
+	}
 	return cmd
+}
+
+// printPayload prints what the webhook would carry on a sample day, laid out for reading.
+func (c *command) printPayload(name, sample string) error {
+	day, err := fixtureOf(sample)
+	if err != nil {
+		return err
+	}
+	var named []string
+	if c.templates != "" {
+		named = append(named, c.templates)
+	}
+	folder, files, err := c.templateFiles(named)
+	if err != nil {
+		return err
+	}
+	templates, err := c.soundTemplates(folder, files)
+	if err != nil {
+		return err
+	}
+	data, err := day.Payload(templates)
+	if err != nil {
+		return err
+	}
+	body, err := templates.Payload(name, data)
+	if err != nil {
+		return err
+	}
+	return c.printJSON(json.RawMessage(body))
 }
 
 // checkPart says whether the format is known and has the part, before anything is opened.

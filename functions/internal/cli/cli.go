@@ -71,9 +71,13 @@ func (c *command) root() *cobra.Command {
 		Long: "RetentionOps turns the alert that your SQL raises every morning into work that gets done:\n" +
 			"a priority queue with a reason for every customer, a brief, audience files, a playbook, an audit row.",
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cmd.ValidateFlagGroups(); err != nil { // wrong usage, which cobra would only see later
+				return err
+			}
 			c.started = true
 			c.json = c.json || !c.Terminal
+			return nil
 		},
 	}
 	flags := root.PersistentFlags()

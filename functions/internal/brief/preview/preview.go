@@ -29,6 +29,13 @@ type Page struct {
 	Day       string // whose brief it is, in words: "the sample day warning"
 	Templates string // where the templates come from, as the person names it
 	Briefs    []functions.GenerateBriefOutput
+	Payloads  []Payload // what the webhook would carry; none for a real day, which only its run puts together
+}
+
+// Payload is the body of a webhook.
+type Payload struct {
+	Template string // the file that wrote it
+	Body     []byte
 }
 
 // column is one format on the page: what its readers see, in each of the ways they may see it.
@@ -38,6 +45,7 @@ type column []panel
 type panel struct {
 	Name, Note, Subject string
 	Sizes               []brief.Size
+	Long                bool // to be scrolled within its frame
 
 	Blocks   []block
 	Markup   template.HTML
@@ -64,11 +72,18 @@ func (p Page) Write(to io.Writer) error {
 		shown.Columns = append(shown.Columns, panels)
 		shown.Cut = shown.Cut || brief.Cut(one)
 	}
+	payloads, err := payloadColumn(p.Payloads)
+	if err != nil {
+		return err
+	}
+	if len(payloads) > 0 {
+		shown.Columns = append(shown.Columns, payloads)
+	}
 	var written bytes.Buffer
 	if err := page.Execute(&written, shown); err != nil {
 		return fmt.Errorf("write the preview: %w", err)
 	}
-	_, err := written.WriteTo(to)
+	_, err = written.WriteTo(to)
 	return err
 }
 
@@ -113,6 +128,22 @@ func columnOf(one functions.GenerateBriefOutput) (column, error) {
 	default:
 		return column{{Name: string(one.Format), Subject: one.Subject, Sizes: sizes, Plain: one.Text}}, nil
 	}
+}
+
+// payloadColumn shows the bodies of the webhook, laid out for reading.
+func payloadColumn(payloads []Payload) (column, error) {
+	var shown column
+	for _, one := range payloads {
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, one.Body, "", "  "); err != nil {
+			return nil, fmt.Errorf("read the payload of %s: %w", one.Template, err)
+		}
+		shown = append(shown, panel{
+			Name: one.Template, Note: "what the webhook carries; line breaks and indents are for you and are not sent",
+			Sizes: []brief.Size{brief.SizeOfPayload(one.Body)}, Plain: indented.String(), Long: true,
+		})
+	}
+	return shown, nil
 }
 
 // block is a block of a Slack message, ready to be shown.

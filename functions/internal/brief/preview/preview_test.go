@@ -242,3 +242,22 @@ func FuzzDrawing(f *testing.F) {
 		}
 	})
 }
+
+func TestPayloadsAreShownAsTextWithTheirSize(t *testing.T) {
+	t.Parallel()
+	page := sample(t, "warning")
+	page.Payloads = []preview.Payload{{Template: "payload.mine.tmpl", Body: []byte(`{"a":"<script>alert(1)</script>","b":1}`)}}
+	shown := written(t, page)
+	for _, want := range []string{
+		"<h2>payload.mine.tmpl</h2>", "39 of 5242880 bytes",
+		"{\n  &#34;a&#34;: &#34;&lt;script&gt;alert(1)&lt;/script&gt;&#34;,\n  &#34;b&#34;: 1\n}",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the page does not hold %q", want)
+		}
+	}
+	page.Payloads[0].Body = []byte("no JSON")
+	if err := page.Write(&bytes.Buffer{}); err == nil {
+		t.Error("a payload that is no JSON was shown")
+	}
+}
