@@ -40,7 +40,7 @@ type Finding struct {
 func (f Finding) String() string {
 	switch {
 	case f.Column == "" && f.Got == "":
-		return fmt.Sprintf("there is no table %s", f.Table)
+		return fmt.Sprintf("the warehouse has no table %s", f.Table)
 	case f.Column == "":
 		return fmt.Sprintf("the table %s is %s; it must be %s", f.Table, f.Got, f.Want)
 	case f.Got == "":

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/warehouse/driver"
 	"github.com/retentionops/retentionops/functions/internal/warehouse/duckdbwarehouse"
@@ -91,4 +93,28 @@ func amount(money sql.Null[functions.Money]) any {
 		return nil
 	}
 	return money.V.String()
+}
+
+func TestACheckNamesEveryDifferenceOfTheInputs(t *testing.T) {
+	t.Parallel()
+	lacking := warehousetest.Inputs{Lacking: []string{"retention_snapshot", "churn_detection.is_value_drop"}}
+	w := load(t, open(t, ""), lacking)
+	defer w.Close()
+	run(t, w.DB(), "ALTER TABLE base_customers ALTER total_revenue TYPE DOUBLE")
+	findings, err := w.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, finding := range findings {
+		got = append(got, finding.String())
+	}
+	want := []string{
+		"the warehouse has no table retention_snapshot",
+		"the table churn_detection has no column is_value_drop (a BOOLEAN)",
+		"the column total_revenue of base_customers is DOUBLE; it must be a DECIMAL, as money must be exact",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
 }

@@ -40,7 +40,10 @@ const offline = "?autoinstall_known_extensions=false&autoload_known_extensions=f
 //go:embed sql/tables.sql
 var tablesSQL string
 
-var _ driver.Warehouse = (*Warehouse)(nil)
+var (
+	_ driver.Warehouse = (*Warehouse)(nil)
+	_ driver.Checker   = (*Warehouse)(nil)
+)
 
 func init() {
 	warehouse.Register(Scheme, func(ctx context.Context, u *url.URL) (driver.Warehouse, error) {

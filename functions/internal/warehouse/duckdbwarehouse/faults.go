@@ -13,6 +13,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/warehouse/driver"
 )
 
 //go:embed sql/input_columns.sql
@@ -118,24 +119,46 @@ func (w *Warehouse) inputFault(ctx context.Context, doing string, err error) err
 	if lookErr != nil {
 		return fault(doing, errors.Join(err, lookErr))
 	}
+	findings := differences(found)
+	if len(findings) == 0 {
+		return fault(doing, err)
+	}
+	hint := "the detection fills it: run retentionops import, or name the warehouse that has it"
+	if findings[0].Got != "" {
+		hint = "give the column that type in the detection, or run retentionops import"
+	}
+	return functions.Errorf(functions.FailedPrecondition, "%s", findings[0]).WithHint(hint).WithCause(err)
+}
+
+// differences compares the input tables with what they must be. Of a table that is not there the columns are not named.
+func differences(found map[string]map[string]string) (findings []driver.Finding) {
+	missing := ""
 	for _, want := range inputs {
 		columns, exists := found[want.table]
 		if !exists {
-			return functions.Errorf(functions.FailedPrecondition, "the warehouse has no table %s", want.table).
-				WithHint("the detection fills it: run retentionops import, or name the warehouse that has it").WithCause(err)
+			if want.table != missing {
+				missing = want.table
+				findings = append(findings, driver.Finding{Table: want.table, Want: "a table"})
+			}
+			continue
 		}
 		typ, exists := columns[want.column]
-		if !exists {
-			return functions.Errorf(functions.FailedPrecondition, "the table %s has no column %s", want.table, want.column).
-				WithHint("the detection fills it: run retentionops import, or name the warehouse that has it").WithCause(err)
-		}
 		first, _, _ := strings.Cut(strings.ReplaceAll(typ, "(", " "), " ")
-		if want.kind.types != nil && !slices.Contains(want.kind.types, first) {
-			return functions.Errorf(functions.FailedPrecondition, "the column %s of %s is %s; it must be %s", want.column, want.table, typ, want.kind.name).
-				WithHint("give the column that type in the detection, or run retentionops import").WithCause(err)
+		if exists && (want.kind.types == nil || slices.Contains(want.kind.types, first)) {
+			continue
 		}
+		findings = append(findings, driver.Finding{Table: want.table, Column: want.column, Want: want.kind.name, Got: typ})
 	}
-	return fault(doing, err)
+	return findings
+}
+
+// Check implements driver.Checker. Our own tables were made, or looked at, when the warehouse was opened.
+func (w *Warehouse) Check(ctx context.Context) ([]driver.Finding, error) {
+	found, err := w.inputColumns(ctx)
+	if err != nil {
+		return nil, fault("look at the tables", err)
+	}
+	return differences(found), nil
 }
 
 func (w *Warehouse) inputColumns(ctx context.Context) (map[string]map[string]string, error) {
