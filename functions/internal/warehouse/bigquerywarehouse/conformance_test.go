@@ -128,3 +128,13 @@ func amount(v sql.Null[functions.Money]) bigquerytest.Value {
 	}
 	return new(big.Rat).Set(v.V.Rat())
 }
+
+// connectNowhere makes a driver that is asked for nothing remote.
+func connectNowhere(tb testing.TB) *bigquerywarehouse.Warehouse {
+	tb.Helper()
+	w, err := bigquerywarehouse.New(tb.Context(), place, option.WithEndpoint("http://127.0.0.1:1"), option.WithoutAuthentication())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return w
+}

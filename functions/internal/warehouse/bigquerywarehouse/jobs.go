@@ -97,15 +97,19 @@ func (w *Warehouse) startOrFind(
 		return job, false, nil
 	}
 	earlier = isStatus(err, http.StatusConflict)
-	if !earlier && !passes(err) || ctx.Err() != nil {
+	if !earlier && !passes(err) {
 		return nil, false, err
 	}
 	// It may have been taken all the same.
 	found, lookErr := w.client.JobFromIDLocation(ctx, jobID, location)
-	if lookErr != nil {
+	switch {
+	case lookErr == nil:
+		return found, earlier, nil
+	case earlier && !isStatus(lookErr, http.StatusNotFound):
+		return nil, false, lookErr // it is there, so what keeps us from it is the fault
+	default:
 		return nil, false, err // 404: it was not taken. Else nobody knows, and the next attempt looks again
 	}
-	return found, earlier, nil
 }
 
 // wait looks at a job until it is done. The client's own waiting asks for the result of a query, and takes the failure of

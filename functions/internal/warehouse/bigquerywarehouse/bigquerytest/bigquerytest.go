@@ -113,8 +113,8 @@ func (s *Server) Calls(method string) int {
 	return s.calls[method]
 }
 
-// Statements analyses what the engine would run, without running it.
-func (s *Server) Statements() *Engine { return s.engine }
+// Engine is the SQL engine behind the server.
+func (s *Server) Engine() *Engine { return s.engine }
 
 // Tables are all tables, in the order of their names.
 func (s *Server) Tables() []*Table {

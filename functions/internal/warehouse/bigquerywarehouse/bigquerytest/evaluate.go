@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -118,7 +119,11 @@ func (e *Engine) filled(statement string, params []Param, tables []*Table) map[s
 		}
 		for _, row := range table.Rows {
 			cells := []any{}
-			for _, value := range row {
+			for i, value := range row {
+				// The engine takes 4 MB, so what the statement does not name stays here.
+				if !slices.Contains(table.Key, i) && !strings.Contains(statement, table.Columns[i].Name) {
+					value = nil
+				}
 				cells = append(cells, toEngine(value))
 			}
 			rows = append(rows, map[string]any{"cell": cells})

@@ -41,7 +41,7 @@ type jobBody struct {
 	}
 }
 
-// job is a job that was taken.
+// job is a job that was taken. It is replaced when it is done, never changed.
 type job struct {
 	reference     jobReference
 	configuration any
@@ -49,7 +49,7 @@ type job struct {
 	failure       *refusal
 	columns       []Column
 	rows          [][]Value
-	looks         int // how often somebody asked for it
+	done          bool
 }
 
 // Jobs are the ids of the jobs that were taken for a statement, sorted; with failed, only those that failed.
@@ -120,22 +120,27 @@ func (s *Server) insert(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if !s.take(taken) {
 		return nil, refuse(http.StatusConflict, "duplicate", "Already Exists: Job %s", reference.JobID)
 	}
+	ended := *taken
 	switch {
 	case fault != nil && fault.Fails != "":
-		taken.failure = refuse(http.StatusBadRequest, fault.Fails, "SELECT secret FROM `the-project.the_dataset`: played by the test")
+		ended.failure = refuse(http.StatusBadRequest, fault.Fails, "SELECT secret FROM `the-project.the_dataset`: played by the test")
 	case body.Configuration.Query != nil:
-		taken.columns, taken.rows, err = s.run(ctx, body.Configuration.Query)
+		ended.columns, ended.rows, err = s.run(ctx, body.Configuration.Query)
 	case body.Configuration.Load != nil:
 		err = s.load(body.Configuration.Load, media)
 	default:
 		return nil, fmt.Errorf("it knows no such job")
 	}
 	if refused, is := err.(*refusal); is { //nolint:errorlint // it is made here and never wrapped
-		taken.failure = refused
+		ended.failure = refused
 	} else if err != nil {
 		return nil, err
 	}
-	return taken.told(), nil
+	ended.done = true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs[reference.JobID] = &ended
+	return taken.told(), nil // it runs; the next look tells how it ended
 }
 
 // take writes a job down unless its id is used up.
@@ -149,7 +154,7 @@ func (s *Server) take(taken *job) bool {
 	return true
 }
 
-// told describes a job. It runs when it is taken and at the first look, and then it is done.
+// told describes a job.
 func (j *job) told() map[string]any {
 	answer := map[string]any{
 		"kind": "bigquery#job", "id": j.reference.ProjectID + ":" + j.reference.Location + "." + j.reference.JobID,
@@ -157,7 +162,7 @@ func (j *job) told() map[string]any {
 		"configuration": j.configuration, "status": map[string]any{"state": "RUNNING"},
 		"statistics": map[string]any{"creationTime": "1768199400000", "startTime": "1768199400000"},
 	}
-	if j.looks > 1 {
+	if j.done {
 		state := map[string]any{"state": "DONE"}
 		if j.failure != nil {
 			proto := map[string]any{"reason": j.failure.reason, "message": j.failure.message}
@@ -176,7 +181,6 @@ func (s *Server) find(call *discoverytest.Call) (*job, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if found := s.jobs[id]; found != nil {
-		found.looks++
 		return found, nil
 	}
 	return nil, notFound("Job %s", id)
@@ -214,7 +218,7 @@ func (s *Server) query(ctx context.Context, call *discoverytest.Call) (any, erro
 	}
 	done := &job{
 		reference: jobReference{call.Params["projectId"], id, s.Location}, configuration: map[string]any{}, labels: body.Labels,
-		columns: columns, rows: rows,
+		columns: columns, rows: rows, done: true,
 	}
 	s.take(done)
 	return s.page(done, 0), nil

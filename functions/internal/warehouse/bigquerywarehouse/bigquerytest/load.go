@@ -114,11 +114,8 @@ func (s *Server) load(config *loadConfig, media []byte) error {
 	to := config.DestinationTable
 	name, day := nameOf(to.ProjectID, to.DatasetID, to.TableID)
 	t := s.table(name)
-	switch {
-	case t == nil && config.CreateDisposition == "CREATE_NEVER":
+	if t == nil {
 		return notFound("Table %s", name)
-	case t == nil:
-		return fmt.Errorf("it makes no table for a load job")
 	}
 	date, err := civil.ParseDate(dashed(day))
 	if err != nil {
@@ -157,7 +154,7 @@ func dashed(day string) string {
 // check compares what a job says of the table with what the table is: BigQuery refuses a job that would change it.
 func (c *loadConfig) check(t *stored) error {
 	switch {
-	case c.WriteDisposition != "WRITE_TRUNCATE" || c.SourceFormat != "NEWLINE_DELIMITED_JSON" || c.Autodetect || c.MaxBadRecords != 0:
+	case c.CreateDisposition != "CREATE_NEVER" || c.WriteDisposition != "WRITE_TRUNCATE" || c.SourceFormat != "NEWLINE_DELIMITED_JSON" || c.Autodetect || c.MaxBadRecords != 0:
 		return errors.New("it knows no such load job")
 	case c.TimePartitioning == nil || c.TimePartitioning.Type != "DAY" || c.TimePartitioning.Field != t.partition:
 		return errors.New("incompatible table partitioning specification")
