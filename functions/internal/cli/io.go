@@ -27,6 +27,7 @@ type IO struct {
 	Progress bool // whether Err is a terminal: passing lines may be drawn over
 	Color    bool // whether colour may be used
 	Lookuper envconfig.Lookuper
+	Environ  []string // every NAME=value of the environment, to find names that nothing reads
 	Now      func() time.Time
 	NewID    func() string
 	Today    functions.Date // when set, stands in for today: the demo plays on another day
@@ -43,7 +44,7 @@ func System() IO {
 		Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Terminal: terminal, Progress: term.IsTerminal(int(os.Stderr.Fd())),
 		Color:    terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
-		Lookuper: envconfig.OsLookuper(), Now: time.Now, NewID: setup.NewID,
+		Lookuper: envconfig.OsLookuper(), Environ: os.Environ(), Now: time.Now, NewID: setup.NewID,
 	}
 }
 
