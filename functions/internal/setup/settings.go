@@ -44,7 +44,6 @@ var Settings = []Setting{
 	{Name: "RETENTIONOPS_WEBHOOK_SECRET", Group: groupWebhook, Secret: true, Meaning: "signs the message: whsec_ and base64 of 24 to 64 random bytes"},
 	{Name: "RETENTIONOPS_WEBHOOK_SECRET_PREVIOUS", Group: groupWebhook, Secret: true, Meaning: "the one before, while it is being changed"},
 	{Name: "RETENTIONOPS_WEBHOOK_API_KEY", Group: groupWebhook, Secret: true, Meaning: "sent as x-make-apikey"},
-	{Name: "RETENTIONOPS_CLAIM_HOLD", Group: groupWebhook, Default: "10m", Meaning: "how long a run that was killed keeps others from its day"},
 
 	{Name: "RETENTIONOPS_MAIL", Group: groupMail, Meaning: "smtps://USER@HOST:465 or smtp://USER@HOST:587 (STARTTLS); empty: no mail is sent"},
 	{Name: "RETENTIONOPS_MAIL_FROM", Group: groupMail, Meaning: "the sender: retention@example.com or RetentionOps <retention@example.com>"},

@@ -1,0 +1,161 @@
+package setup
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"io/fs"
+	"net/url"
+	"strings"
+	"sync"
+	"testing/fstest"
+	"time"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/archive"
+)
+
+// lookAgain is how long published files are believed before they are looked at again: an edit is in force within minutes,
+// and a busy function does not ask the bucket at every call.
+const lookAgain = 3 * time.Minute
+
+// isPublished tells whether a setting names files in a bucket, which are published there, and not a folder.
+func isPublished(setting string) bool {
+	u, err := url.Parse(setting)
+	return err == nil && u.Scheme != "" && u.Scheme != "file"
+}
+
+// published is what was made of files that are published in a bucket. They are looked at again every few minutes, and
+// when they are at fault or cannot be read, the last sound ones stay. The zero value is ready.
+type published[T any] struct {
+	mu       sync.Mutex
+	lookedAt time.Time
+	sum      [sha256.Size]byte
+	value    T
+	ready    bool
+	stale    error // why what is published now is not what is in force
+}
+
+// get answers what the files at the address make, and why it is older than they are, if it is. Name is what the files
+// are called, suffix what those that count end with.
+func (p *published[T]) get(ctx context.Context, e *Env, address, name, suffix string, load func(fs.FS) (T, error)) (T, error, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := e.Now(); !p.ready || now.Sub(p.lookedAt) >= lookAgain {
+		if err := p.look(ctx, e, address, name, suffix, load); err != nil {
+			return p.value, nil, err
+		}
+		p.lookedAt = now
+	}
+	return p.value, p.stale, nil
+}
+
+// look reads what is published now. It fails only when there is nothing sound at all.
+func (p *published[T]) look(ctx context.Context, e *Env, address, name, suffix string, load func(fs.FS) (T, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	files, fault := download(ctx, address, suffix)
+	if fault == nil {
+		var sum [sha256.Size]byte
+		if sum, fault = sumOf(files); fault == nil && p.ready && sum == p.sum {
+			p.stale = nil
+			return nil
+		}
+		var value T
+		if value, fault = load(files); fault == nil {
+			p.value, p.sum, p.ready, p.stale = value, sum, true, nil
+			e.keepSound(ctx, name, files)
+			return nil
+		}
+	}
+	if !p.ready {
+		sound, there := e.lastSound(ctx, name)
+		if !there {
+			return fault
+		}
+		value, err := load(sound)
+		if err != nil {
+			return fault
+		}
+		p.value, p.ready = value, true
+	}
+	p.stale = fault
+	e.Logger().ErrorContext(ctx, "the published "+name+" are at fault or cannot be read: the last sound ones stay in force", "error", fault.Error())
+	return nil
+}
+
+// download reads the files at an address, those on top alone.
+func download(ctx context.Context, address, suffix string) (fstest.MapFS, error) {
+	folder, err := archive.Open(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	names, err := folder.List(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	files := fstest.MapFS{}
+	for _, name := range names {
+		if strings.Contains(name, "/") || !strings.HasSuffix(name, suffix) {
+			continue
+		}
+		data, err := folder.Get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		files[name] = &fstest.MapFile{Data: data}
+	}
+	if len(files) == 0 {
+		return nil, functions.Errorf(functions.FailedPrecondition, "nothing is published there that ends with %s", suffix).
+			WithHint("./deploy.sh rules publishes rules and templates")
+	}
+	return files, nil
+}
+
+// soundName is where the archive keeps the last sound files: a function that starts while broken ones are published finds
+// them there.
+func soundName(name string) string { return "published/" + name + ".json" }
+
+// keepSound keeps files that were sound. Functions that may not write to the archive, or have none, leave it to others.
+func (e *Env) keepSound(ctx context.Context, name string, files fstest.MapFS) {
+	papers, err := e.Archive(ctx)
+	if err != nil {
+		return
+	}
+	contents := map[string][]byte{}
+	for file, content := range files {
+		contents[file] = content.Data
+	}
+	document, err := json.Marshal(contents)
+	if err != nil {
+		return
+	}
+	if there, err := papers.Get(ctx, soundName(name)); err == nil && bytes.Equal(there, document) {
+		return
+	}
+	if err := papers.Put(ctx, soundName(name), document); err != nil {
+		e.Logger().DebugContext(ctx, "the sound "+name+" were not kept", "error", err.Error())
+	}
+}
+
+// lastSound reads them back.
+func (e *Env) lastSound(ctx context.Context, name string) (fstest.MapFS, bool) {
+	papers, err := e.Archive(ctx)
+	if err != nil {
+		return nil, false
+	}
+	document, err := papers.Get(ctx, soundName(name))
+	if err != nil {
+		return nil, false
+	}
+	contents := map[string][]byte{}
+	if err := json.Unmarshal(document, &contents); err != nil {
+		return nil, false
+	}
+	files := fstest.MapFS{}
+	for file, data := range contents {
+		files[file] = &fstest.MapFile{Data: data}
+	}
+	return files, len(files) > 0
+}
