@@ -34,37 +34,44 @@ type published[T any] struct {
 	sum      [sha256.Size]byte
 	value    T
 	ready    bool
-	stale    error // why what is published now is not what is in force
+	stale    bool // what is published now is not what is in force
 }
 
-// get answers what the files at the address make, and why it is older than they are, if it is. Name is what the files
-// are called, suffix what those that count end with.
-func (p *published[T]) get(ctx context.Context, e *Env, address, name, suffix string, load func(fs.FS) (T, error)) (T, error, error) {
+// get answers what the files at the address make. Name is what the files are called, suffix what those that count end
+// with.
+func (p *published[T]) get(ctx context.Context, e *Env, address, name, suffix string, load func(fs.FS) (T, error)) (T, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now := e.Now(); !p.ready || now.Sub(p.lookedAt) >= lookAgain {
 		if err := p.look(ctx, e, address, name, suffix, load); err != nil {
-			return p.value, nil, err
+			return p.value, err
 		}
 		p.lookedAt = now
 	}
-	return p.value, p.stale, nil
+	return p.value, nil
+}
+
+func (p *published[T]) isStale() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stale
 }
 
 // look reads what is published now. It fails only when there is nothing sound at all.
 func (p *published[T]) look(ctx context.Context, e *Env, address, name, suffix string, load func(fs.FS) (T, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	// What it finds is for every caller: the one who happens to ask must not end it by leaving.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
 	defer cancel()
 	files, fault := download(ctx, address, suffix)
 	if fault == nil {
 		var sum [sha256.Size]byte
 		if sum, fault = sumOf(files); fault == nil && p.ready && sum == p.sum {
-			p.stale = nil
+			p.stale = false
 			return nil
 		}
 		var value T
 		if value, fault = load(files); fault == nil {
-			p.value, p.sum, p.ready, p.stale = value, sum, true, nil
+			p.value, p.sum, p.ready, p.stale = value, sum, true, false
 			e.keepSound(ctx, name, files)
 			return nil
 		}
@@ -80,7 +87,7 @@ func (p *published[T]) look(ctx context.Context, e *Env, address, name, suffix s
 		}
 		p.value, p.ready = value, true
 	}
-	p.stale = fault
+	p.stale = true
 	e.Logger().ErrorContext(ctx, "the published "+name+" are at fault or cannot be read: the last sound ones stay in force", "error", fault.Error())
 	return nil
 }

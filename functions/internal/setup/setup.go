@@ -7,12 +7,9 @@ package setup
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net/url"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 	_ "time/tzdata" // the runtime's image may hold no time zones
 
@@ -20,7 +17,6 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/sethvargo/go-envconfig"
 
-	brieftemplates "github.com/retentionops/retentionops/brief_templates"
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/alert"
 	"github.com/retentionops/retentionops/functions/internal/archive"
@@ -30,7 +26,6 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
 	"github.com/retentionops/retentionops/functions/internal/runlog"
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
-	"github.com/retentionops/retentionops/rules"
 )
 
 // Config names the ports. Settings that belong to one room alone stand with that room.
@@ -40,8 +35,8 @@ type Config struct {
 	Exports    string `env:"RETENTIONOPS_EXPORTS"`                 // file:///dir or gs://bucket/prefix[?signer=ACCOUNT]: where CSV audiences go
 	Sheets     string `env:"RETENTIONOPS_SHEETS"`                  // sheets://SPREADSHEET_ID: where sheets go; empty: nowhere
 	SheetsDays int    `env:"RETENTIONOPS_SHEETS_DAYS, default=90"` // days of tabs that are kept in the spreadsheet; 0 keeps all
-	Rules      string `env:"RETENTIONOPS_RULES"`                   // a folder; empty: the rules built in
-	Templates  string `env:"RETENTIONOPS_TEMPLATES"`               // a folder; empty: the templates built in
+	Rules      string `env:"RETENTIONOPS_RULES"`                   // a folder or gs://bucket/prefix; empty: the rules built in
+	Templates  string `env:"RETENTIONOPS_TEMPLATES"`               // a folder or gs://bucket/prefix; empty: the templates built in
 	QueueDays  int    `env:"RETENTIONOPS_QUEUE_DAYS, default=90"`  // days of queue that are kept (§6.1)
 	TimeZone   string `env:"RETENTIONOPS_TIMEZONE, default=UTC"`   // decides which day "today" is
 }
@@ -71,6 +66,9 @@ type Env struct {
 	mail       Lazy[mail.Sender]
 	book       loaded[*rulebook.Book]
 	templates  loaded[*brief.Templates]
+
+	publishedRules     published[*rulebook.Book]
+	publishedTemplates published[*brief.Templates]
 }
 
 // New makes an environment; nothing is read or opened yet.
@@ -217,31 +215,6 @@ func openPort[P any](
 	})
 }
 
-// Rules is the rulebook: built in, or from the folder that RETENTIONOPS_RULES names, as it stands there now: an edit holds
-// from the next call on. Files at fault are failed_precondition with every finding as the cause; no call is answered by
-// rules that are no longer there, so that a phase set to disabled stops even when another line is broken.
-func (e *Env) Rules(ctx context.Context) (*rulebook.Book, error) {
-	config, err := e.Config(ctx)
-	if err != nil {
-		return nil, err
-	}
-	files, err := folder(config.Rules, rules.FS, "RETENTIONOPS_RULES")
-	if err != nil {
-		return nil, err
-	}
-	return e.book.get(files, func() (*rulebook.Book, error) {
-		book, err := rulebook.Load(files)
-		if err != nil {
-			return nil, functions.Errorf(functions.FailedPrecondition, "the rule files are at fault").
-				WithHint(strings.TrimSpace("retentionops rules check "+config.Rules) + " names each place").WithCause(err)
-		}
-		if e.options.Phase != "" {
-			book = book.WithPhase(e.options.Phase)
-		}
-		return book, nil
-	})
-}
-
 // Day is what every tool begins with: the day asked for, and what answers for it.
 type Day struct {
 	Date      functions.Date
@@ -300,46 +273,6 @@ func (e *Env) Log(ctx context.Context) (*runlog.Log, error) {
 	return &runlog.Log{
 		Warehouse: rows, Archive: papers, Logger: e.Logger(), Now: e.Now, Longest: functions.TriggerPlaybook.Timeout,
 	}, nil
-}
-
-// Templates are the brief templates: built in, or from the folder that RETENTIONOPS_TEMPLATES names, as it stands there
-// now. Files at fault are failed_precondition with every finding as the cause.
-func (e *Env) Templates(ctx context.Context) (*brief.Templates, error) {
-	config, err := e.Config(ctx)
-	if err != nil {
-		return nil, err
-	}
-	files, err := folder(config.Templates, brieftemplates.FS, "RETENTIONOPS_TEMPLATES")
-	if err != nil {
-		return nil, err
-	}
-	return e.templates.get(files, func() (*brief.Templates, error) {
-		templates, err := brief.Load(files)
-		if err != nil {
-			return nil, functions.Errorf(functions.FailedPrecondition, "the brief templates are at fault").
-				WithHint(strings.TrimSpace("retentionops brief check "+config.Templates) + " names each place").WithCause(err)
-		}
-		return templates, nil
-	})
-}
-
-// folder is the folder that the setting names by path or file URL, else what is built in.
-func folder(setting string, builtIn fs.FS, variable string) (fs.FS, error) {
-	if setting == "" {
-		return builtIn, nil
-	}
-	path := setting
-	if u, err := url.Parse(setting); err == nil && u.Scheme != "" {
-		if u.Scheme != "file" {
-			return nil, functions.Errorf(functions.FailedPrecondition, "%s names a %s:// place", variable, u.Scheme).
-				WithHint("write the path of a folder")
-		}
-		path = u.Path
-	}
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return nil, functions.Errorf(functions.FailedPrecondition, "%s does not name a folder", variable).WithCause(err)
-	}
-	return os.DirFS(path), nil
 }
 
 // Close lets go of what was opened.
