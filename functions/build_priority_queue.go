@@ -86,6 +86,7 @@ type BuildPriorityQueueOutput struct {
 	DataQuality   DataQuality  `json:"data_quality"`
 	Excluded      int64        `json:"excluded" jsonschema:"customers on the exclusion list: in no tier"`
 	RulesVersion  string       `json:"rules_version"`
+	RulesStale    bool         `json:"rules_stale,omitempty" jsonschema:"older rules are in force than those published; the log says why"`
 	MedianRevenue Money        `json:"median_revenue" jsonschema:"median total_revenue that the rules compared with"`
 }
 

@@ -44,5 +44,6 @@ type GenerateBriefOutput struct {
 	HTML         string          `json:"html,omitempty" jsonschema:"only for email: the mail's HTML part"`
 	Blocks       json.RawMessage `json:"blocks,omitempty" jsonschema:"only for slack: the Block Kit blocks"`
 	RulesVersion string          `json:"rules_version"`
+	RulesStale   bool            `json:"rules_stale,omitempty" jsonschema:"older rules are in force than those published; the log says why"`
 	RunID        string          `json:"run_id,omitempty" jsonschema:"the run that stored this brief; absent when it was written now"`
 }

@@ -32,6 +32,7 @@ type GetOperationalContextOutput struct {
 	DataQuality        DataQuality      `json:"data_quality"`
 	Excluded           int64            `json:"excluded" jsonschema:"customers on the exclusion list: in no tier, else counted like all"`
 	RulesVersion       string           `json:"rules_version"`
+	RulesStale         bool             `json:"rules_stale,omitempty" jsonschema:"older rules are in force than those published; the log says why"`
 }
 
 // StatusCounts counts customers by status.

@@ -70,6 +70,7 @@ type TriggerPlaybookOutput struct {
 	Guardrails     Guardrails    `json:"guardrails"`
 	BackupMail     *BackupMail   `json:"backup_mail,omitempty" jsonschema:"the mail of a run that did not deliver; absent when none was called for"`
 	RulesVersion   string        `json:"rules_version"`
+	RulesStale     bool          `json:"rules_stale,omitempty" jsonschema:"older rules are in force than those published; the log says why"`
 	DryRun         bool          `json:"dry_run"`
 	Plan           *Plan         `json:"plan,omitempty" jsonschema:"only for a dry run"`
 }

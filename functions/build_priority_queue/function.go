@@ -57,7 +57,9 @@ func Handler(env *setup.Env) http.Handler {
 				return out, err
 			}
 			builder := &priority.Builder{Queues: day.Warehouse, Archive: papers, Now: env.Now, KeepDays: day.KeepDays}
-			return builder.Build(ctx, day.Book, assessment,
+			out, err = builder.Build(ctx, day.Book, assessment,
 				priority.Options{DryRun: in.DryRun, Override: in.Override, LastSent: lastSent})
+			out.RulesStale = env.RulesStale()
+			return out, err
 		})
 }

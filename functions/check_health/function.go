@@ -16,6 +16,7 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/door"
 	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive"
+	_ "github.com/retentionops/retentionops/functions/internal/archive/gcsarchive"
 	"github.com/retentionops/retentionops/functions/internal/health"
 	_ "github.com/retentionops/retentionops/functions/internal/mail/smtpmail"
 	"github.com/retentionops/retentionops/functions/internal/rollout"

@@ -69,7 +69,9 @@ func (w writer) write(ctx context.Context, in functions.GenerateBriefInput) (out
 	if err != nil {
 		return out, err
 	}
-	return templates.Render(in.Format, brief.Compose(input))
+	out, err = templates.Render(in.Format, brief.Compose(input))
+	out.RulesStale = w.env.RulesStale()
+	return out, err
 }
 
 // gather reads what a brief tells of.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/door"
+	_ "github.com/retentionops/retentionops/functions/internal/archive/gcsarchive" // rules may be published in a bucket
 	"github.com/retentionops/retentionops/functions/internal/setup"
 	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"
 )

@@ -40,6 +40,8 @@ func Handler(env *setup.Env) http.Handler {
 			if err != nil {
 				return out, err
 			}
-			return alert.Context(assessment), nil
+			out = alert.Context(assessment)
+			out.RulesStale = env.RulesStale()
+			return out, nil
 		})
 }

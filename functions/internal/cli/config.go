@@ -176,10 +176,10 @@ func nearestName(name string, names []string) string {
 func (c *command) tabulateConfig(values []setValue, unknown []strange) {
 	table := c.newTable("setting", "value", "from")
 	for _, v := range values {
-		switch {
-		case v.From == "":
+		switch v.From {
+		case "":
 			table.AppendRow([]any{v.Name, c.paint(faint, "(not set)"), ""})
-		case v.From == fromDefault, v.From == fromCommand:
+		case fromDefault, fromCommand:
 			table.AppendRow([]any{v.Name, v.Value, c.paint(faint, v.From)})
 		default:
 			table.AppendRow([]any{v.Name, v.Value, v.From})

@@ -51,6 +51,7 @@ type Runner struct {
 	// Exclusions reads who is never to be contacted; nil excludes nobody.
 	Exclusions func(context.Context) (priority.Exclusions, error)
 	Book       *rulebook.Book
+	RulesStale bool // the book is older than what is published
 	Templates  *brief.Templates
 	Builder    *priority.Builder
 	Exporter   *audience.Exporter
@@ -124,7 +125,7 @@ func (r *Runner) Run(ctx context.Context, in functions.TriggerPlaybookInput) (fu
 	w := &run{Runner: r, in: in, rollout: r.Book.Rollout(), briefs: map[functions.Format]functions.GenerateBriefOutput{}}
 	w.out = functions.TriggerPlaybookOutput{
 		RunID: call.RunID, Phase: w.rollout.Phase, Status: functions.RunRunning, DeliveryState: functions.DeliveryNone,
-		RulesVersion: r.Book.Version(), DryRun: in.DryRun,
+		RulesVersion: r.Book.Version(), RulesStale: r.RulesStale, DryRun: in.DryRun,
 		Guardrails: functions.Guardrails{Verdict: functions.VerdictOK, Findings: []functions.GuardrailFinding{}},
 		Artifacts:  functions.Artifacts{Exports: []functions.TierExports{}},
 	}

@@ -78,7 +78,7 @@ func TestEnvExampleIsFresh(t *testing.T) {
 	}
 	path := filepath.Join(root, ".env.example")
 	if *update {
-		if err := os.WriteFile(path, fresh.Bytes(), 0o644); err != nil { //nolint:gosec // it is to be read
+		if err := os.WriteFile(path, fresh.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

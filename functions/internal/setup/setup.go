@@ -8,8 +8,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/url"
 	"strconv"
+	"strings"
 	"time"
 	_ "time/tzdata" // the runtime's image may hold no time zones
 
