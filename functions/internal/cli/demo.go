@@ -124,6 +124,7 @@ func (c *command) playDemo(ctx context.Context, from source, out string) (err er
 		"RETENTIONOPS_EXPORTS":        fileURL(out, "exports"),
 		"RETENTIONOPS_WEBHOOK_URL":    standIn.URL + "/hook",
 		"RETENTIONOPS_WEBHOOK_SECRET": secret,
+		"RETENTIONOPS_MAIL":           "", // nothing leaves this machine
 	}
 	if err := s.stockShop(ctx, c.env(settings, functions.PhaseProduction), from); err != nil {
 		return err
