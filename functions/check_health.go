@@ -16,20 +16,20 @@ var CheckHealth = define[CheckHealthInput, CheckHealthOutput](Tool{
 // The bounds of check_health's window.
 const (
 	MinWindowDays = 1
-	MaxWindowDays = 366
+	MaxWindowDays = 400
 )
 
 // CheckHealthInput says what to look at.
 type CheckHealthInput struct {
 	DryRun     bool       `json:"dry_run,omitempty" jsonschema:"only show: remember nothing, mail nothing, write no late row"`
-	WindowDays *int       `json:"window_days,omitempty" jsonschema:"days that the figures shown are computed over, 1 to 366, default as the rules say; alarms are judged over the rules' window"`
+	WindowDays *int       `json:"window_days,omitempty" jsonschema:"days that the figures shown are computed over, 1 to 400, default as the rules say; alarms are judged over the rules' window"`
 	Note       *NoteInput `json:"note,omitempty" jsonschema:"written down before the check; not with dry_run"`
 }
 
 // Check implements Input.
 func (in CheckHealthInput) Check() error {
 	if days := in.WindowDays; days != nil && (*days < MinWindowDays || *days > MaxWindowDays) {
-		return Errorf(InvalidArgument, "window_days %d is out of range", *days).WithHint("write 1 to 366, or leave it out for what the rules say")
+		return Errorf(InvalidArgument, "window_days %d is out of range", *days).WithHint("write 1 to 400, or leave it out for what the rules say")
 	}
 	if in.Note == nil {
 		return nil
@@ -137,7 +137,7 @@ type HealthFigure struct {
 	Of      int64         `json:"of" jsonschema:"how many cases it was computed from"`
 	Target  string        `json:"target,omitempty" jsonschema:"absent when it has none"`
 	Verdict FigureVerdict `json:"verdict"`
-	RunIDs  []string      `json:"run_ids" jsonschema:"the newest runs that speak against it"`
+	RunIDs  []string      `json:"run_ids" jsonschema:"the newest runs behind it: those that speak against it, or make it what it is"`
 }
 
 // HealthDay is one day of the trend.

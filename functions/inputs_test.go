@@ -41,7 +41,7 @@ func TestInputsThatAreSound(t *testing.T) {
 		{"the rules as deployed", functions.ReadRecordInput{Record: functions.RecordRules}, false},
 		{"the rules of a version", functions.ReadRecordInput{Record: functions.RecordRules, RulesVersion: "0123456789ab"}, false},
 		{"the health of the runs", functions.CheckHealthInput{}, false},
-		{"the health over a year, only shown", functions.CheckHealthInput{DryRun: true, WindowDays: new(366)}, true},
+		{"the health over more than a year, only shown", functions.CheckHealthInput{DryRun: true, WindowDays: new(400)}, true},
 		{"a note about no single run", functions.CheckHealthInput{Note: &functions.NoteInput{What: functions.NoteBriefApproved, Who: "Ada", Why: "read it"}}, false},
 		{"a note about a run", functions.CheckHealthInput{Note: &functions.NoteInput{
 			What: functions.NoteCampaignStarted, Who: "Ada", Why: "seen in the CRM", RunID: "01J", At: "2026-01-12T08:30:00+01:00",
@@ -71,7 +71,7 @@ func TestInputsThatAreRefused(t *testing.T) {
 		overrideHint = `write {"by": "name", "why": "reason"}, each one line of at most 200 bytes`
 		noOverride   = "override needs a person and a reason"
 		replayDetail = "replay goes with no other field"
-		windowHint   = "write 1 to 366, or leave it out for what the rules say"
+		windowHint   = "write 1 to 400, or leave it out for what the rules say"
 		noNote       = "a note needs a person and a reason"
 		noteHint     = `write {"what": "brief_approved", "who": "name", "why": "reason"}, each one line of at most 200 bytes`
 		limitHint    = "write 1 to 100000, or leave it out for 2000"
@@ -132,7 +132,7 @@ func TestInputsThatAreRefused(t *testing.T) {
 			`"../../secret" is not a version of the rules`, "write the twelve digits that a queue row or a run carries as rules_version",
 		},
 		{"a window of no day", functions.CheckHealthInput{WindowDays: new(0)}, "window_days 0 is out of range", windowHint},
-		{"a window of more than a year", functions.CheckHealthInput{WindowDays: new(367)}, "window_days 367 is out of range", windowHint},
+		{"a window that is too long", functions.CheckHealthInput{WindowDays: new(401)}, "window_days 401 is out of range", windowHint},
 		{
 			"a note that is only shown",
 			functions.CheckHealthInput{DryRun: true, Note: &functions.NoteInput{What: functions.NoteBriefApproved, Who: "Ada", Why: "read it"}},

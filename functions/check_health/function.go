@@ -76,7 +76,7 @@ func (v *visit) check(ctx context.Context) (out functions.CheckHealthOutput, err
 	if err != nil {
 		return out, err
 	}
-	window := history.Last(windowDays)
+	window := history.Last(v.book.Monitoring().Window)
 	v.show(history, window)
 	v.out.Rollout = v.evidence(history, window, notes)
 	v.out.Alarms, err = v.checker(ctx).Check(ctx, history, v.alarms(), window, act)
@@ -132,8 +132,8 @@ func (v *visit) show(history *health.History, window health.Span) {
 	if v.in.WindowDays != nil {
 		window = history.Last(*v.in.WindowDays)
 	}
-	v.out.From, v.out.To, v.out.WindowDays = window.From, window.To, window.To.DaysSince(window.From)+1
-	v.out.Figures, v.out.Days = history.Figures(window), history.Days(window)
+	v.out.From, v.out.To, v.out.WindowDays = window.From, window.To, window.Days()
+	v.out.Figures, v.out.Days = history.Judged(window, v.book.Monitoring()), history.Days(window)
 	switch {
 	case len(history.Runs()) == 0:
 		v.notice("the log holds no run yet")
@@ -163,7 +163,7 @@ func (v *visit) checker(ctx context.Context) *health.Checker {
 	c := &health.Checker{
 		Archive: v.notes.Archive, Logger: v.env.Logger(), Now: v.env.Now, Phase: v.out.Phase,
 		NoMail: "no mail is configured: RETENTIONOPS_MAIL is not set",
-		To:     map[string][]string{},
+		To:     map[string][]string{"retention_team": v.book.Mail().RetentionTeam, "data_team": v.book.Mail().DataTeam},
 	}
 	sender, err := v.env.Mail(ctx)
 	if err != nil {

@@ -195,6 +195,37 @@ func TestARequestToStopIsAnAlarmAtOnce(t *testing.T) {
 	}
 }
 
+// TestAnAlarmOfTheRulesIsMailedOnce runs two bad days, a check on each of three calls, and a good day.
+func TestAnAlarmOfTheRulesIsMailedOnce(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	h.write("playbooks.yaml", "data_team: []", "data_team: [data@example.com]")
+	h.ran("one", 2, functions.RunFailed, false)
+	h.ran("two", 1, functions.RunFailed, false)
+	if diff := cmp.Diff([]string{"success-low began pending"}, standing(h.health(`{"dry_run": true}`))); diff != "" {
+		t.Errorf("shown (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"success-low began sent"}, standing(h.health(`{}`))); diff != "" {
+		t.Errorf("the first check (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"success-low none sent"}, standing(h.health(`{}`))); diff != "" {
+		t.Errorf("the second check (-want +got):\n%s", diff)
+	}
+	h.ran("three", 0, functions.RunSkipped, false)
+	if got := standing(h.health(`{}`)); len(got) > 0 {
+		t.Errorf("after a good day %v stand", got)
+	}
+	var subjects []string
+	for _, received := range h.post.Messages() {
+		subjects = append(subjects, strings.Join(received.To, ",")+": "+received.Parse(t).Header.Get("Subject"))
+	}
+	if diff := cmp.Diff([]string{
+		"data@example.com: RetentionOps: success-low began", "data@example.com: RetentionOps: success-low ended",
+	}, subjects); diff != "" {
+		t.Errorf("mails (-want +got):\n%s", diff)
+	}
+}
+
 // TestAFalsePositiveIsAnAlarm reports one of two alerts.
 func TestAFalsePositiveIsAnAlarm(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,6 @@ package health
 
 import (
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -14,16 +13,18 @@ type Alarm struct {
 	Group   string // GroupRules or GroupRollback: two lists that may use the same names
 	Name    string // of letters, digits, - and _
 	What    string // what it means, in a sentence
-	When    string // the condition as a person reads it; figures that it names are shown with it
+	When    string // the condition as a person reads it
 	ForDays int    // days in a row that it must hold; 0 asks the window
 	Tell    []string
 
 	// Holds judges the condition by the figures that are known; known is false when one of those it needs is not.
 	Holds func(figures map[string]float64) (holds, known bool)
 
-	// Found and RunIDs tell what is behind it; nil: the figures that When names.
-	Found  []functions.NamedValue
-	RunIDs []string
+	// Figures are those that the condition names: they are shown with it. An alarm about something else says in Found and
+	// RunIDs what is behind it.
+	Figures []string
+	Found   []functions.NamedValue
+	RunIDs  []string
 }
 
 // The groups of alarms.
@@ -76,7 +77,7 @@ func (h *History) over(a Alarm, s Span) judged {
 		return j
 	}
 	for _, figure := range figures {
-		if !names(a.When, figure.Name) {
+		if !slices.Contains(a.Figures, figure.Name) {
 			continue
 		}
 		value := ""
@@ -87,13 +88,6 @@ func (h *History) over(a Alarm, s Span) judged {
 		j.runIDs = merged(j.runIDs, figure.RunIDs)
 	}
 	return j
-}
-
-var word = regexp.MustCompile(`[a-z][a-z0-9_]*`)
-
-// names tells whether a condition speaks of a figure.
-func names(condition, figure string) bool {
-	return slices.Contains(word.FindAllString(condition, -1), figure)
 }
 
 // merged adds ids that are not there yet, up to what an answer names.

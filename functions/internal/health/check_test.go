@@ -17,7 +17,7 @@ import (
 // runsFail is §15's alarm on the success rate.
 var runsFail = health.Alarm{
 	Group: health.GroupRules, Name: "runs-fail", What: "Fewer than 90 % of the runs ended well, two days in a row.",
-	When: "success_rate < 90", ForDays: 2, Tell: []string{"data_team"},
+	When: "success_rate < 90", Figures: []string{"success_rate"}, ForDays: 2, Tell: []string{"data_team"},
 	Holds: func(figures map[string]float64) (holds, known bool) {
 		rate, known := figures["success_rate"]
 		return rate < 90, known
@@ -26,7 +26,7 @@ var runsFail = health.Alarm{
 
 // tooMany is §15's alarm on how often alerts come.
 var tooMany = health.Alarm{
-	Group: health.GroupRules, Name: "too-many-alerts", What: "More than 1 alert.", When: "alerts > 1", Tell: []string{"retention_team"},
+	Group: health.GroupRules, Name: "too-many-alerts", What: "More than 1 alert.", When: "alerts > 1", Figures: []string{"alerts"}, Tell: []string{"retention_team"},
 	Holds: func(figures map[string]float64) (holds, known bool) { return figures["alerts"] > 1, true },
 }
 

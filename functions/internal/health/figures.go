@@ -8,7 +8,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
-// The names of the figures, as the rules use them.
+// The names of the figures, as rulebook.Figures lists them.
 const (
 	SuccessRate        = "success_rate"
 	WebhookFailureRate = "webhook_failure_rate"
@@ -23,22 +23,6 @@ const (
 	HoursSinceRun      = "hours_since_run"
 	HoursSinceSuccess  = "hours_since_success"
 )
-
-// meanings say what each figure is, for a reader of the answer.
-var meanings = map[string]string{
-	SuccessRate:        "runs that succeeded or had nothing to do, of all that ended or were abandoned",
-	WebhookFailureRate: "runs whose message was not confirmed, of those that called the webhook",
-	ExportSuccessRate:  "runs whose audiences went where they should, of those that exported; a file instead of a sheet is a failure",
-	FalsePositiveRate:  "alert days that people reported as no alert, of all alert days",
-	MeanSeconds:        "mean time of the runs that went beyond the decision",
-	LongestSeconds:     "the longest of them",
-	Runs:               "runs that ended or were abandoned",
-	FailedRuns:         "those of them that failed or were abandoned",
-	Alerts:             "days with an alert, counted when a run first saw them",
-	DaysSinceAlert:     "days since the last alert became known; without one, since the first run",
-	HoursSinceRun:      "hours since a run last ended",
-	HoursSinceSuccess:  "hours since a run last succeeded or had nothing to do",
-}
 
 // share counts cases and those that went wrong, with the runs that did.
 type share struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/health"
 	"github.com/retentionops/retentionops/functions/internal/retention"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
+	"github.com/retentionops/retentionops/rules"
 )
 
 // TestFigures computes the figures of thirty days from rows of a real log.
@@ -126,29 +129,75 @@ func TestTargets(t *testing.T) {
 		}
 	}
 	history := h.read()
+	book, err := rulebook.Load(rules.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
 	verdicts := func(days int) map[string]string {
 		got := map[string]string{}
-		for _, figure := range history.Figures(history.Last(days)) {
-			if figure.Meaning == "" {
-				t.Errorf("%s has no meaning", figure.Name)
-			}
-			if figure.Verdict != functions.TargetNone {
+		for _, figure := range history.Judged(history.Last(days), book.Monitoring()) {
+			if figure.Verdict != functions.TargetNone || figure.Target != "" {
 				got[figure.Name] = fmt.Sprintf("%s: %s", figure.Target, figure.Verdict)
 			}
 		}
 		return got
 	}
-	if diff := cmp.Diff(map[string]string{
-		"success_rate": "over 95 %: met", "webhook_failure_rate": "under 5 %: missed", "export_success_rate": "over 95 %: met",
-		"mean_seconds": "under 60 s: met", "alerts": "2 to 3 a month: met",
-	}, verdicts(30)); diff != "" {
-		t.Errorf("over 30 days (-want +got):\n%s", diff)
+	want := map[string]string{
+		"success_rate": "success_rate > 95: met", "webhook_failure_rate": "webhook_failure_rate < 5: missed",
+		"export_success_rate": "export_success_rate > 95: met", "mean_seconds": "mean_seconds < 60: met", "alerts": "alerts >= 2 and alerts <= 3: met",
 	}
-	if diff := cmp.Diff(map[string]string{
-		"success_rate": "over 95 %: met", "webhook_failure_rate": "under 5 %: unknown", "export_success_rate": "over 95 %: unknown",
-		"mean_seconds": "under 60 s: unknown", "alerts": "2 to 3 a month: unknown",
-	}, verdicts(2)); diff != "" {
-		t.Errorf("over 2 days (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, verdicts(30)); diff != "" {
+		t.Errorf("over the rules' window (-want +got):\n%s", diff)
+	}
+	want["alerts"] = "alerts >= 2 and alerts <= 3: unknown"
+	if diff := cmp.Diff(want, verdicts(31)); diff != "" {
+		t.Errorf("over another window (-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"webhook_failure_rate", "export_success_rate", "mean_seconds"} {
+		text, _, _ := strings.Cut(want[name], ":")
+		want[name] = text + ": unknown"
+	}
+	if diff := cmp.Diff(want, verdicts(2)); diff != "" {
+		t.Errorf("over two quiet days (-want +got):\n%s", diff)
+	}
+}
+
+// TestACountOfAYoungLogIsNotJudged holds a week against a month.
+func TestACountOfAYoungLogIsNotJudged(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for day := range 29 {
+		h.ran(day, sent)
+	}
+	book, err := rulebook.Load(rules.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []functions.FigureVerdict{functions.TargetUnknown, functions.TargetMissed} {
+		history := h.read()
+		for _, figure := range history.Judged(history.Last(30), book.Monitoring()) {
+			if figure.Name == "alerts" && figure.Verdict != want {
+				t.Errorf("%v alerts are %s, want %s", *figure.Value, figure.Verdict, want)
+			}
+		}
+		h.ran(29)
+	}
+}
+
+// TestEveryFigureThatARuleMayNameIsComputed compares with the list of the rules.
+func TestEveryFigureThatARuleMayNameIsComputed(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.ran(0, sent)
+	history := h.read()
+	figures := history.Figures(history.Last(30))
+	if len(figures) != len(rulebook.Figures) {
+		t.Errorf("%d figures, want %d", len(figures), len(rulebook.Figures))
+	}
+	for _, figure := range figures {
+		if figure.Value == nil || figure.Meaning == "" {
+			t.Errorf("%s is %v: %s", figure.Name, figure.Value, figure.Meaning)
+		}
 	}
 }
 

@@ -97,6 +97,9 @@ type Span struct{ From, To functions.Date }
 // Last is the span of so many days that ends today.
 func (h *History) Last(days int) Span { return Span{From: h.Today().AddDays(1 - days), To: h.Today()} }
 
+// Days is how many days the span has.
+func (s Span) Days() int { return s.To.DaysSince(s.From) + 1 }
+
 func (s Span) holds(day functions.Date) bool { return !day.Before(s.From) && !day.After(s.To) }
 
 // until is the moment up to which a span is looked at: the end of its last day, or now.

@@ -1,95 +1,104 @@
 package health
 
 import (
-	"math"
+	"strings"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
 )
 
 // mostRunIDs is how many runs an answer names behind a figure or an alarm.
 const mostRunIDs = 10
 
-// Figures are the figures of a span, always the same ones in the same order.
+// Figures are the figures of a span, as rulebook.Figures lists them. No target is asked yet.
 func (h *History) Figures(s Span) []functions.HealthFigure {
 	t := h.tally(s)
-	figures := t.figures()
-	for i := range figures {
-		figures[i].Meaning = meanings[figures[i].Name]
-		figures[i].Target, figures[i].Verdict = h.judge(figures[i], s)
-		figures[i].RunIDs = figures[i].RunIDs[:min(len(figures[i].RunIDs), mostRunIDs)]
+	figures := make([]functions.HealthFigure, 0, len(rulebook.Figures))
+	for _, known := range rulebook.Figures {
+		figure := t.figure(known.Name)
+		figure.Name, figure.Meaning, figure.Unit = known.Name, known.Meaning, unitOf(known.Unit)
+		figure.RunIDs = figure.RunIDs[:min(len(figure.RunIDs), mostRunIDs)]
+		figure.Verdict = functions.TargetNone
+		figures = append(figures, figure)
 	}
 	return figures
 }
 
-func (t *tally) figures() []functions.HealthFigure {
-	percent, seconds, count := functions.UnitPercent, functions.UnitSeconds, functions.UnitCount
-	return []functions.HealthFigure{
-		{Name: SuccessRate, Unit: percent, Value: t.runs.rightPct(), Of: t.runs.of, RunIDs: t.runs.runs},
-		{Name: WebhookFailureRate, Unit: percent, Value: t.sends.wrongPct(), Of: t.sends.of, RunIDs: t.sends.runs},
-		{Name: ExportSuccessRate, Unit: percent, Value: t.exports.rightPct(), Of: t.exports.of, RunIDs: t.exports.runs},
-		{Name: MeanSeconds, Unit: seconds, Value: t.took.mean(), Of: t.took.runs, RunIDs: t.took.mostRunIDs},
-		{Name: LongestSeconds, Unit: seconds, Value: t.took.longest(), Of: t.took.runs, RunIDs: t.took.mostRunIDs},
-		{Name: Runs, Unit: count, Value: whole(t.runs.of), Of: t.runs.of},
-		{Name: FailedRuns, Unit: count, Value: whole(t.runs.wrong), Of: t.runs.of, RunIDs: t.runs.runs},
-		{Name: Alerts, Unit: count, Value: whole(t.alerts.of), Of: t.alerts.of, RunIDs: t.alertRuns},
-		{Name: FalsePositiveRate, Unit: percent, Value: t.alerts.wrongPct(), Of: t.alerts.of, RunIDs: t.alerts.runs},
-		{Name: DaysSinceAlert, Unit: functions.UnitDays, Value: t.sinceAlert.past, Of: t.alerts.of, RunIDs: t.sinceAlert.runs},
-		{Name: HoursSinceRun, Unit: functions.UnitHours, Value: t.sinceRun.past, Of: t.runs.of, RunIDs: t.sinceRun.runs},
-		{Name: HoursSinceSuccess, Unit: functions.UnitHours, Value: t.sinceSuccess.past, Of: t.runs.of, RunIDs: t.sinceSuccess.runs},
+// figure is a figure of the tally; one that is not known here has no value.
+func (t *tally) figure(name string) functions.HealthFigure {
+	switch name {
+	case SuccessRate:
+		return functions.HealthFigure{Value: t.runs.rightPct(), Of: t.runs.of, RunIDs: t.runs.runs}
+	case WebhookFailureRate:
+		return functions.HealthFigure{Value: t.sends.wrongPct(), Of: t.sends.of, RunIDs: t.sends.runs}
+	case ExportSuccessRate:
+		return functions.HealthFigure{Value: t.exports.rightPct(), Of: t.exports.of, RunIDs: t.exports.runs}
+	case MeanSeconds:
+		return functions.HealthFigure{Value: t.took.mean(), Of: t.took.runs, RunIDs: t.took.mostRunIDs}
+	case LongestSeconds:
+		return functions.HealthFigure{Value: t.took.longest(), Of: t.took.runs, RunIDs: t.took.mostRunIDs}
+	case Runs:
+		return functions.HealthFigure{Value: whole(t.runs.of), Of: t.runs.of}
+	case FailedRuns:
+		return functions.HealthFigure{Value: whole(t.runs.wrong), Of: t.runs.of, RunIDs: t.runs.runs}
+	case Alerts:
+		return functions.HealthFigure{Value: whole(t.alerts.of), Of: t.alerts.of, RunIDs: t.alertRuns}
+	case FalsePositiveRate:
+		return functions.HealthFigure{Value: t.alerts.wrongPct(), Of: t.alerts.of, RunIDs: t.alerts.runs}
+	case DaysSinceAlert:
+		return functions.HealthFigure{Value: t.sinceAlert.past, Of: t.alerts.of, RunIDs: t.sinceAlert.runs}
+	case HoursSinceRun:
+		return functions.HealthFigure{Value: t.sinceRun.past, Of: t.runs.of, RunIDs: t.sinceRun.runs}
+	case HoursSinceSuccess:
+		return functions.HealthFigure{Value: t.sinceSuccess.past, Of: t.runs.of, RunIDs: t.sinceSuccess.runs}
+	default:
+		return functions.HealthFigure{}
 	}
 }
 
 func whole(n int64) *float64 { return new(float64(n)) }
 
-// The targets of §15.
-const (
-	leastSuccessPct  = 95.0
-	mostWebhookPct   = 5.0
-	leastExportPct   = 95.0
-	mostMeanSeconds  = 60.0
-	fewestAlerts     = 2.0 // a month
-	mostAlerts       = 3.0
-	daysOfAMonth     = 30
-	targetSuccess    = "over 95 %"
-	targetWebhook    = "under 5 %"
-	targetExport     = "over 95 %"
-	targetMeanTime   = "under 60 s"
-	targetAlertCount = "2 to 3 a month"
-)
+func unitOf(unit string) functions.FigureUnit {
+	switch unit {
+	case "%":
+		return functions.UnitPercent
+	case "s":
+		return functions.UnitSeconds
+	case "hours":
+		return functions.UnitHours
+	case "days":
+		return functions.UnitDays
+	default:
+		return functions.UnitCount
+	}
+}
 
-// judge holds a figure against its target of §15. How often alerts come can be judged over a month at least, and only
-// when the log reaches back as far as the span.
-func (h *History) judge(figure functions.HealthFigure, s Span) (target string, verdict functions.FigureVerdict) {
-	var met func(float64) bool
-	switch figure.Name {
-	case SuccessRate:
-		target, met = targetSuccess, func(v float64) bool { return v > leastSuccessPct }
-	case WebhookFailureRate:
-		target, met = targetWebhook, func(v float64) bool { return v < mostWebhookPct }
-	case ExportSuccessRate:
-		target, met = targetExport, func(v float64) bool { return v > leastExportPct }
-	case MeanSeconds:
-		target, met = targetMeanTime, func(v float64) bool { return v < mostMeanSeconds }
-	case Alerts:
-		days := s.To.DaysSince(s.From) + 1
-		if first, has := h.first(); !has || days < daysOfAMonth || first.After(s.From) {
-			return targetAlertCount, functions.TargetUnknown
+// Judged are the figures of a span held against the targets of the rules. A target of a count is about so many days as
+// the rules look at: over another span, or while the log is younger than that, nothing can be said of it.
+func (h *History) Judged(s Span, rules rulebook.Monitoring) []functions.HealthFigure {
+	figures := h.Figures(s)
+	values := Values(figures)
+	first, has := h.first()
+	whole := has && !first.After(s.From) && s.Days() == rules.Window
+	for i := range figures {
+		figure := &figures[i]
+		for _, target := range rules.Targets {
+			if target.Figure != figure.Name {
+				continue
+			}
+			figure.Target = strings.TrimPrefix(figure.Target+" and "+target.Text, " and ")
+			holds, known := target.Holds.Holds(values)
+			switch {
+			case !known || figure.Unit == functions.UnitCount && !whole:
+				figure.Verdict = functions.TargetUnknown
+			case !holds:
+				figure.Verdict = functions.TargetMissed
+			case figure.Verdict == functions.TargetNone:
+				figure.Verdict = functions.TargetMet
+			}
 		}
-		target, met = targetAlertCount, func(v float64) bool {
-			monthly := math.Round(v * daysOfAMonth / float64(days))
-			return monthly >= fewestAlerts && monthly <= mostAlerts
-		}
-	default:
-		return "", functions.TargetNone
 	}
-	switch {
-	case figure.Value == nil:
-		return target, functions.TargetUnknown
-	case met(*figure.Value):
-		return target, functions.TargetMet
-	default:
-		return target, functions.TargetMissed
-	}
+	return figures
 }
 
 // Values are the figures that are known, by name, as conditions ask for them.

@@ -25,18 +25,18 @@ type Figure struct {
 // Figures are the numbers about runs, in the order in which people read them (§15). One that is not known, such as a
 // rate of nothing, is left out when an alarm is judged.
 var Figures = []Figure{
-	{"success_rate", "%", "runs that ended well or were skipped with a reason, of all that ended or were abandoned"},
-	{"webhook_failure_rate", "%", "runs that sent and were neither confirmed nor accepted, of those that sent"},
-	{"export_success_rate", "%", "runs that exported all their tiers where they should, of those that exported"},
-	{"mean_seconds", "s", "mean duration of a run"},
-	{"longest_seconds", "s", "duration of the longest run"},
+	{"success_rate", "%", "runs that succeeded or had nothing to do, of all that ended or were abandoned"},
+	{"webhook_failure_rate", "%", "runs whose message was not confirmed, or accepted where no receipt is asked for, of those that called the webhook"},
+	{"export_success_rate", "%", "runs whose audiences went where they should, of those that exported; a file instead of a sheet is a failure"},
+	{"mean_seconds", "s", "mean time of the runs that went beyond the decision"},
+	{"longest_seconds", "s", "time of the longest of them"},
 	{"runs", "", "runs that ended or were abandoned; dry runs do not count"},
 	{"failed_runs", "", "of these, the runs that failed or were abandoned"},
-	{"alerts", "", "days with an alert in the window"},
-	{"days_since_alert", "days", "days since the last day with an alert"},
-	{"hours_since_run", "hours", "hours since the last run began"},
-	{"hours_since_success", "hours", "hours since the last run that ended well or was skipped with a reason"},
-	{"false_positive_rate", "%", "alerts that people reported as false, of the alerts that were sent"},
+	{"alerts", "", "days with an alert, counted when a run first saw them"},
+	{"days_since_alert", "days", "days since the last alert became known; without one, since the first run"},
+	{"hours_since_run", "hours", "hours since a run last ended"},
+	{"hours_since_success", "hours", "hours since a run last succeeded or had nothing to do"},
+	{"false_positive_rate", "%", "days with an alert that people reported as none, of all days with an alert"},
 }
 
 func figureNames() []string {
