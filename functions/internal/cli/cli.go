@@ -84,8 +84,8 @@ func (c *command) root() *cobra.Command {
 	flags.BoolVar(&c.json, "json", false, "write JSON, also on a terminal (in a pipe it is always JSON)")
 	flags.StringVar(&c.warehouse, "warehouse", "", "warehouse URL (else RETENTIONOPS_WAREHOUSE, else "+defaultWarehouse+")")
 	flags.StringVar(&c.rules, "rules", "", "folder with rule files (else RETENTIONOPS_RULES, else ./rules, else those built in)")
-	root.AddCommand(c.demo(), c.importOrders(), c.detect(), c.serve(), c.call(), c.runs(), c.rulesCommand(), c.brief(), c.exclusions(),
-		c.config(), c.check(), c.schema())
+	root.AddCommand(c.demo(), c.importOrders(), c.detect(), c.serve(), c.call(), c.runs(), c.health(), c.rollout(), c.rulesCommand(), c.brief(),
+		c.exclusions(), c.config(), c.check(), c.schema())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }
