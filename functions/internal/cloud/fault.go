@@ -30,6 +30,9 @@ type Words struct {
 // (https://cloud.google.com/storage/docs/json_api/v1/status-codes).
 var shortLimits = []string{"rateLimitExceeded", "userRateLimitExceeded", "rateLimitExceededUnreg", "backendError"}
 
+// longLimits are the reasons of refusals that last for hours.
+var longLimits = []string{"quotaExceeded", "dailyLimitExceeded"}
+
 // Passes tells whether the same call may succeed when it is tried again.
 func Passes(err error) bool {
 	if _, ok := errors.AsType[*functions.Error](err); ok {
@@ -40,7 +43,7 @@ func Passes(err error) bool {
 		case http.StatusRequestTimeout, http.StatusTooManyRequests:
 			return true
 		case http.StatusForbidden:
-			return slices.ContainsFunc(reasons(answered), func(reason string) bool { return slices.Contains(shortLimits, reason) })
+			return refusedFor(answered, shortLimits)
 		default:
 			return answered.Code >= http.StatusInternalServerError
 		}
@@ -56,6 +59,16 @@ func Passes(err error) bool {
 		return false // the caller's own
 	}
 	return errors.As(err, &network)
+}
+
+func refusedFor(answered *googleapi.Error, words []string) bool {
+	return slices.ContainsFunc(reasons(answered), func(reason string) bool { return slices.Contains(words, reason) })
+}
+
+// usedUp tells a limit that does not pass soon.
+func usedUp(err error) bool {
+	answered, ok := errors.AsType[*googleapi.Error](err)
+	return ok && answered.Code == http.StatusForbidden && refusedFor(answered, longLimits)
 }
 
 // reasons are the words by which an API tells its refusals apart. The client reads them everywhere but in the answer to
@@ -134,6 +147,8 @@ func Fault(words Words, err error) error {
 	case status == http.StatusUnauthorized, unknown && refused.Response != nil:
 		return say(functions.FailedPrecondition, "is refused: the credentials are not good",
 			"look at the service account of this function, or run gcloud auth application-default login on this machine")
+	case usedUp(err):
+		return say(functions.ResourceExhausted, "is refused: the project's quota is used up", "try again tomorrow, or ask for a higher quota in the project")
 	case status == http.StatusForbidden:
 		return say(functions.FailedPrecondition, "is refused by "+words.Place, words.Refused)
 	case status == http.StatusNotFound:

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -249,4 +250,28 @@ func manyIDs(word string, n int) []string {
 		ids[i] = fmt.Sprintf("%s-%05d", word, i)
 	}
 	return ids
+}
+
+// Large makes an audience as wide as those of the house, for measurements.
+func Large(date functions.Date, customers int) destination.Audience {
+	a := destination.Audience{Date: date, Tier: functions.P1}
+	for _, name := range []string{
+		"run_date", "customer_id", "retention_status", "churn_risk_level", "churn_risk_score", "priority_tier", "priority_score", "priority_reason",
+		"days_since_last_order", "total_revenue", "total_orders", "avg_order_value", "recommended_action", "value_proxy", "rule_id", "rules_version",
+	} {
+		kind := destination.Text
+		if strings.Contains(name, "score") || strings.Contains(name, "total") || strings.Contains(name, "days") || strings.Contains(name, "value") {
+			kind = destination.Number
+		}
+		a.Columns = append(a.Columns, destination.Column{Name: name, Kind: kind})
+	}
+	for i := range customers {
+		a.Rows = append(a.Rows, []string{
+			date.String(), fmt.Sprintf("%06d", i), "ACTIVE", "HIGH", "70", "P1", fmt.Sprintf("%d.5", 70+i%30), "Active customer, buys less often than before",
+			fmt.Sprint(i % 90), fmt.Sprintf("%d.25", i), fmt.Sprint(i % 50), fmt.Sprintf("%d.12", i%400), "Call within two days and offer help",
+			fmt.Sprintf("%d.08", i/3), "p1-active-high", "0123456789ab",
+		})
+	}
+	a.CSV = plainCSV(Cells(a))
+	return a
 }

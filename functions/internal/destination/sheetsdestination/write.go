@@ -18,7 +18,6 @@ const (
 	// largestRequest is what Google recommends at most (https://developers.google.com/workspace/sheets/api/limits).
 	largestRequest = 2_000_000 // bytes
 	mostText       = 50_000    // characters of a cell; told by many, by Google in its refusals
-	mostDigits     = 15        // of a number: Sheets keeps a double, which keeps so many
 )
 
 // rowsOf is how many rows a tab has: header and customers. A header alone cannot be frozen, so there is a row below it.
@@ -174,20 +173,6 @@ func valuesOf(columns []destination.Column, row []string) (values []any, size in
 		}
 	}
 	return values, size
-}
-
-// isNumber tells a text that is a number to JSON and loses no digit as a double. Any other is written as it stands: exact
-// and as text.
-func isNumber(text string) bool {
-	if first := text[0]; first != '-' && (first < '0' || first > '9') || !json.Valid([]byte(text)) {
-		return false
-	}
-	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
-	digits := strings.TrimLeft(strings.NewReplacer("-", "", ".", "").Replace(mantissa), "0")
-	if strings.Contains(mantissa, ".") {
-		digits = strings.TrimRight(digits, "0")
-	}
-	return len(digits) <= mostDigits
 }
 
 // publish shows the draft under the name, or copies it over the tab of that name and removes it: in one step.
