@@ -86,7 +86,8 @@ var ioTypes = []struct {
 	}},
 	{functions.GenerateBrief, functions.GenerateBriefInput{}, functions.GenerateBriefOutput{}, functions.GenerateBriefOutput{
 		Date: day, Format: functions.FormatSlack, Severity: functions.Critical, Phase: functions.PhaseShadow, Subject: "CRITICAL",
-		Text: "*CRITICAL* <now> & here", HTML: "<p>CRITICAL</p>", Blocks: json.RawMessage(`[{"type":"divider"}]`), RulesVersion: "0123456789ab", RunID: "01J",
+		Text: "*CRITICAL* <now> & here", HTML: "<p>CRITICAL</p>", Blocks: json.RawMessage(`[{"type":"divider"}]`),
+		Card: functions.JSONObject(`{"type":"message"}`), RulesVersion: "0123456789ab", RunID: "01J",
 	}},
 	{functions.ExportAudience, functions.ExportAudienceInput{}, functions.ExportAudienceOutput{}, functions.ExportAudienceOutput{
 		Date: day, Tier: functions.P1, RowsExported: 86, RowsAvailable: 87, Truncated: true,

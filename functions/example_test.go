@@ -26,7 +26,7 @@ func ExampleTool_InputSchema() {
 	schema, err := json.Marshal(functions.GenerateBrief.InputSchema().Properties["format"])
 	fmt.Println(string(schema), err)
 	// Output:
-	// {"type":"string","description":"form of the brief","default":"markdown","enum":["markdown","slack","email"]} <nil>
+	// {"type":"string","description":"form of the brief","default":"markdown","enum":["markdown","slack","email","teams"]} <nil>
 }
 
 func ExampleExportAudienceInput_Check() {

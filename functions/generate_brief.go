@@ -9,7 +9,7 @@ import (
 var GenerateBrief = define[GenerateBriefInput, GenerateBriefOutput](Tool{
 	Name: "generate_brief", EntryPoint: "GenerateBrief", Title: "Brief for a manager",
 	Description: "Writes the day's brief: the alert, the customers, the tiers with their top entries and reasons, what to do now. " +
-		"Formats: markdown, slack (with Block Kit), email (text and HTML). Reads only. A past date gives the brief stored by its run.",
+		"Formats: markdown, slack (with Block Kit), email (text and HTML), teams (Adaptive Card). Reads only. A past date gives the brief stored by its run.",
 	Hints: Hints{ReadOnly: true, Idempotent: true}, Scope: ScopeRead, Timeout: 30 * time.Second,
 })
 
@@ -40,9 +40,10 @@ type GenerateBriefOutput struct {
 	Severity     Severity        `json:"severity"`
 	Phase        Phase           `json:"phase"`
 	Subject      string          `json:"subject" jsonschema:"one line: the mail's subject, the message's headline"`
-	Text         string          `json:"text" jsonschema:"the brief: Markdown, Slack mrkdwn, or the mail's plain text"`
+	Text         string          `json:"text" jsonschema:"the brief: Markdown, Slack mrkdwn, or plain text for email and teams"`
 	HTML         string          `json:"html,omitempty" jsonschema:"only for email: the mail's HTML part"`
 	Blocks       json.RawMessage `json:"blocks,omitempty" jsonschema:"only for slack: the Block Kit blocks"`
+	Card         JSONObject      `json:"card,omitempty" jsonschema:"only for teams: the message with its Adaptive Card, as a Power Automate webhook takes it"`
 	RulesVersion string          `json:"rules_version"`
 	RulesStale   bool            `json:"rules_stale,omitempty" jsonschema:"older rules are in force than those published; the log says why"`
 	RunID        string          `json:"run_id,omitempty" jsonschema:"the run that stored this brief; absent when it was written now"`

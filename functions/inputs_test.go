@@ -90,7 +90,7 @@ func TestInputsThatAreRefused(t *testing.T) {
 		{"a word in capitals", functions.GetAlertDecisionInput{Date: "LATEST"}, `date "LATEST" is not a day`, dateHint},
 		{"spaces around a day", functions.ExportAudienceInput{Date: " 2026-01-12", Tier: functions.P1}, `date " 2026-01-12" is not a day`, dateHint},
 		{"quotes in a day", functions.GetAlertDecisionInput{Date: `" OR 1=1`}, `date "\" OR 1=1" is not a day`, dateHint},
-		{"an unknown format", functions.GenerateBriefInput{Format: "pdf"}, `format "pdf" is not known`, "valid: markdown, slack, email"},
+		{"an unknown format", functions.GenerateBriefInput{Format: "pdf"}, `format "pdf" is not known`, "valid: markdown, slack, email, teams"},
 		{"no tier", functions.ExportAudienceInput{}, `tier "" is not known`, "valid: P1, P2, P3"},
 		{"a tier in lower case", functions.ExportAudienceInput{Tier: "p1"}, `tier "p1" is not known`, "valid: P1, P2, P3"},
 		{"an unknown destination", functions.ExportAudienceInput{Tier: functions.P1, Destination: "ftp"}, `destination "ftp" is not known`, "valid: csv, gsheet, both"},

@@ -6,6 +6,18 @@ import (
 	"reflect"
 )
 
+// JSONObject is a JSON object of somebody else's making, which an answer carries as it is: what may stand in it is said
+// by the schema of its maker.
+type JSONObject json.RawMessage
+
+// MarshalJSON implements json.Marshaler.
+func (o JSONObject) MarshalJSON() ([]byte, error) { return json.RawMessage(o).MarshalJSON() }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (o *JSONObject) UnmarshalJSON(text []byte) error {
+	return (*json.RawMessage)(o).UnmarshalJSON(text)
+}
+
 // Marshal writes an answer as the output schemas promise it: a list without entries is [], never null. The value
 // itself is left as it is.
 func Marshal(answer any) ([]byte, error) {

@@ -131,6 +131,7 @@ func schemaOf[T any]() *jsonschema.Schema {
 		reflect.TypeFor[MailState]():       words(MailStates),
 		reflect.TypeFor[NoteKind]():        words(NoteKinds),
 		reflect.TypeFor[json.RawMessage](): {Type: "array"},
+		reflect.TypeFor[JSONObject]():      {Type: "object", AdditionalProperties: &jsonschema.Schema{}},
 	}})
 	if err != nil {
 		panic(fmt.Sprintf("schema of %v: %v", reflect.TypeFor[T](), err))

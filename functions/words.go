@@ -105,10 +105,11 @@ const (
 	FormatMarkdown Format = "markdown"
 	FormatSlack    Format = "slack"
 	FormatEmail    Format = "email"
+	FormatTeams    Format = "teams"
 )
 
 // Formats lists every format; the first is the default.
-var Formats = []Format{FormatMarkdown, FormatSlack, FormatEmail}
+var Formats = []Format{FormatMarkdown, FormatSlack, FormatEmail, FormatTeams}
 
 // Target is where export_audience puts a tier.
 type Target string

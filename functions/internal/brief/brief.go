@@ -1,5 +1,6 @@
 // Package brief writes the day's brief for a manager: it puts together what the brief says, and renders it as
-// Markdown, as a Slack message with its blocks, and as a mail, by the templates that business users edit.
+// Markdown, as a Slack message with its blocks, as a mail and as a card for Teams, by the templates that business users
+// edit. It also writes what the webhook of a playbook carries, by templates of their own.
 //
 // It is not where anything is decided, read or sent: it is handed the decision, the assessment and the links.
 //
@@ -29,6 +30,7 @@ const (
 	slackFile    = "brief.slack.tmpl"
 	textFile     = "brief.email.txt.tmpl"
 	htmlFile     = "brief.email.html.tmpl"
+	teamsFile    = "brief.teams.tmpl"
 )
 
 // The bounds of a rendering.
@@ -50,6 +52,7 @@ type Templates struct {
 	slack    *texttemplate.Template
 	text     *texttemplate.Template
 	html     *htmltemplate.Template
+	teams    *texttemplate.Template
 	payloads map[string]*texttemplate.Template // by their names
 	version  string
 }
@@ -97,7 +100,7 @@ func (t *Templates) render(out *functions.GenerateBriefOutput, data Data) error 
 	subject, known := t.subject[out.Format]
 	if !known {
 		return functions.Errorf(functions.InvalidArgument, "format %q is not known", string(out.Format)).
-			WithHint("valid: markdown, slack, email")
+			WithHint("valid: markdown, slack, email, teams")
 	}
 	headline, err := run(subject, data)
 	if err != nil {
@@ -123,6 +126,13 @@ func (t *Templates) render(out *functions.GenerateBriefOutput, data Data) error 
 		}
 		out.Text, out.HTML = tidy(text), strings.TrimSpace(page)+"\n"
 		return nil
+	case functions.FormatTeams:
+		out.Subject = headlineOf(headline)
+		body, err := run(t.teams, data)
+		if err != nil {
+			return err
+		}
+		return teamsCard(out, tidy(body))
 	default:
 		out.Subject = headlineOf(headline)
 		text, err := run(t.markdown, data)

@@ -62,7 +62,7 @@ func TestShippedTemplatesWriteEachDayInEachFormat(t *testing.T) {
 					Phase: fixture.Input.Rollout.Phase, RulesVersion: fixture.Input.Assessment.RulesVersion, RunID: fixture.Input.RunID,
 				}
 				head := out
-				head.Subject, head.Text, head.HTML, head.Blocks = "", "", "", nil
+				head.Subject, head.Text, head.HTML, head.Blocks, head.Card = "", "", "", nil, nil
 				if diff := cmp.Diff(wantHead, head); diff != "" {
 					t.Errorf("head differs (-want +got):\n%s", diff)
 				}
@@ -79,6 +79,13 @@ func TestShippedTemplatesWriteEachDayInEachFormat(t *testing.T) {
 				case functions.FormatEmail:
 					golden(t, "golden/"+fixture.Name+".email.txt", "Subject: "+out.Subject+"\n\n"+out.Text)
 					golden(t, "golden/"+fixture.Name+".email.html", out.HTML)
+				case functions.FormatTeams:
+					golden(t, "golden/"+fixture.Name+".teams.txt", out.Text)
+					var card bytes.Buffer
+					if err := json.Indent(&card, out.Card, "", "  "); err != nil {
+						t.Fatal(err)
+					}
+					golden(t, "golden/"+fixture.Name+".teams.card.json", card.String()+"\n")
 				}
 			})
 		}

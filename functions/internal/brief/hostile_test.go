@@ -26,6 +26,7 @@ func with(body string) fstest.MapFS {
 		"brief.slack.tmpl":      {Data: []byte(body)},
 		"brief.email.txt.tmpl":  {Data: []byte(body)},
 		"brief.email.html.tmpl": {Data: []byte(body)},
+		"brief.teams.tmpl":      {Data: []byte(body)},
 		"payload.make.tmpl":     {Data: []byte("{}")},
 	}
 }
@@ -101,8 +102,9 @@ func TestCustomerDataStaysTextInEveryFormat(t *testing.T) {
 				"markdown": render(t, templates, functions.FormatMarkdown, data).Text,
 				"plain":    mail.Text,
 				"page":     mail.HTML,
+				"teams":    cardOf(t, render(t, templates, functions.FormatTeams, data)).lines()[1] + "\n",
 			}
-			want := map[string]string{"slack": test.slack, "markdown": test.markdown, "plain": test.plain, "page": test.page}
+			want := map[string]string{"slack": test.slack, "markdown": test.markdown, "plain": test.plain, "page": test.page, "teams": test.plain}
 			for format, text := range want {
 				want[format] = "[P1|" + text + "]\n"
 			}

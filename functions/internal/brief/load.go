@@ -37,7 +37,7 @@ const (
 	idRefused  = "brief/refused"       // html/template does not take it
 	idRendered = "brief/rendering"     // a test brief could not be written
 	idEmpty    = "brief/empty"         // a test brief has nothing in it
-	idCut      = "brief/cut"           // a test brief is too long for Slack
+	idCut      = "brief/cut"           // a test brief is too long for Slack or Teams
 	idPayload  = "brief/payload"       // a test payload is no JSON object, or too large
 )
 
@@ -56,7 +56,7 @@ type source struct {
 // does not keep them from being used.
 func Check(files fs.FS) (*Templates, rulebook.Findings) {
 	var findings rulebook.Findings
-	names := []string{subjectFile, markdownFile, slackFile, textFile, htmlFile}
+	names := []string{subjectFile, markdownFile, slackFile, textFile, htmlFile, teamsFile}
 	payloads := payloadNames(files)
 	names = append(names, payloads...)
 	findings = append(findings, strangers(files, names)...)
@@ -84,11 +84,13 @@ func Check(files fs.FS) (*Templates, rulebook.Findings) {
 		functions.FormatMarkdown: sources[subjectFile].compile(writeMarkdown),
 		functions.FormatSlack:    sources[subjectFile].compile(writeSlack),
 		functions.FormatEmail:    sources[subjectFile].compile(writePlain),
+		functions.FormatTeams:    sources[subjectFile].compile(writePlain),
 	}}
 	templates.markdown = sources[markdownFile].compile(writeMarkdown)
 	templates.slack = sources[slackFile].compile(writeSlack)
 	templates.text = sources[textFile].compile(writePlain)
 	templates.html = sources[htmlFile].compileHTML()
+	templates.teams = sources[teamsFile].compile(writeTeams)
 	templates.payloads = map[string]*texttemplate.Template{}
 	for _, name := range payloads {
 		templates.payloads[nameOf(name)] = sources[name].compilePayload()

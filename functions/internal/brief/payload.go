@@ -105,6 +105,8 @@ func (p *Payload) Tell(briefs ...functions.GenerateBriefOutput) {
 			p.Slack.Text, p.Slack.Blocks = one.Text, one.Blocks
 		case functions.FormatEmail:
 			p.BriefText = one.Text
+		case functions.FormatTeams:
+			p.Teams = json.RawMessage(one.Card)
 		}
 	}
 }

@@ -32,6 +32,7 @@ const (
 	whyBlocks    = "Slack refuses a message with more blocks; ours is cut at a line before"
 	whySection   = "Slack refuses a longer section; ours begins another one"
 	whyAll       = "Slack refuses all blocks together near 13,200; ours is cut at a line before"
+	whyCard      = "Teams refuses a message near 28 KB, and some from 21 KB; ours is cut at a line before"
 	whyPayload   = "Make.com takes no larger body, and a larger one is not sent"
 	whyText      = "Slack cuts a longer text; ours is cut at a line before"
 )
@@ -48,6 +49,8 @@ func Sizes(out functions.GenerateBriefOutput) []Size {
 			{"text", len(out.Text), maxRendered, "bytes", whyRendering},
 			{"html", len(out.HTML), maxRendered, "bytes", whyGmail},
 		}
+	case functions.FormatTeams:
+		return append([]Size{subject}, teamsSizes(out)...)
 	default:
 		return []Size{subject, {"text", len(out.Text), maxRendered, "bytes", whyRendering}}
 	}
@@ -84,7 +87,10 @@ func slackSizes(out functions.GenerateBriefOutput) []Size {
 	}
 }
 
-// Cut says whether a Slack message was cut to fit.
+// Cut says whether a message for Slack or Teams was cut to fit.
 func Cut(out functions.GenerateBriefOutput) bool {
+	if out.Format == functions.FormatTeams {
+		return strings.Contains(string(out.Card), teamsCutNote)
+	}
 	return out.Format == functions.FormatSlack && (strings.Contains(string(out.Blocks), cutNote) || strings.Contains(out.Text, cutNote))
 }

@@ -14,7 +14,7 @@ import (
 func (t *Templates) try(fixture Fixture, sources map[string]*source) {
 	data := Compose(fixture.Input)
 	subject := ""
-	for _, one := range []template{t.subject[functions.FormatSlack], t.markdown, t.slack, t.text, t.html} {
+	for _, one := range []template{t.subject[functions.FormatSlack], t.markdown, t.slack, t.text, t.html, t.teams} {
 		file := sources[one.Name()]
 		text, err := run(one, data)
 		switch {
@@ -37,6 +37,14 @@ func (t *Templates) try(fixture Fixture, sources map[string]*source) {
 				file.rendering(fixture.Name, err)
 			} else if Cut(message) {
 				file.remark(rulebook.SeverityWarning, idCut, fixture.Name, "the message is too long for Slack and is cut",
+					"shorten it, or show fewer customers: top_customers in rules/playbooks.yaml")
+			}
+		case teamsFile:
+			message := functions.GenerateBriefOutput{Format: functions.FormatTeams, Subject: subject}
+			if err := teamsCard(&message, tidy(text)); err != nil {
+				file.rendering(fixture.Name, err)
+			} else if Cut(message) {
+				file.remark(rulebook.SeverityWarning, idCut, fixture.Name, "the message is too long for Teams and is cut",
 					"shorten it, or show fewer customers: top_customers in rules/playbooks.yaml")
 			}
 		}

@@ -21,7 +21,7 @@ import (
 var briefParts = []struct {
 	name   string
 	format functions.Format
-}{{"text", ""}, {"subject", ""}, {"html", functions.FormatEmail}, {"blocks", functions.FormatSlack}}
+}{{"text", ""}, {"subject", ""}, {"html", functions.FormatEmail}, {"blocks", functions.FormatSlack}, {"card", functions.FormatTeams}}
 
 func (c *command) renderBrief() *cobra.Command {
 	var date, format, part, url, payload, sample string
@@ -80,7 +80,7 @@ func (c *command) renderBrief() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&date, "date", "", "day: YYYY-MM-DD, or latest; default today")
 	cmd.Flags().StringVar(&format, "format", string(functions.Formats[0]), "form of the brief: "+formatNames())
-	cmd.Flags().StringVar(&part, "part", "text", "what to print: text, subject, html (e-mail), blocks (Slack)")
+	cmd.Flags().StringVar(&part, "part", "text", "what to print: text, subject, html (e-mail), blocks (Slack), card (Teams)")
 	cmd.Flags().StringVar(&c.templates, "templates", "", "folder with edited templates, to try in place of those in use")
 	cmd.Flags().StringVar(&url, "url", "", "a running serve or a deployed host; RETENTIONOPS_API_KEY is sent along")
 	cmd.Flags().StringVar(&payload, "payload", "", "print a payload in place of a brief: the NAME of payload.NAME.tmpl")
@@ -157,10 +157,14 @@ func (c *command) printPart(out functions.GenerateBriefOutput, part string) erro
 		text = out.Subject + "\n"
 	case "html":
 		text = out.HTML
-	case "blocks":
+	case "blocks", "card":
+		encoded := out.Blocks
+		if part == "card" {
+			encoded = json.RawMessage(out.Card)
+		}
 		var indented bytes.Buffer
-		if err := json.Indent(&indented, out.Blocks, "", "  "); err != nil {
-			return fmt.Errorf("read the blocks: %w", err)
+		if err := json.Indent(&indented, encoded, "", "  "); err != nil {
+			return fmt.Errorf("read the %s: %w", part, err)
 		}
 		text = indented.String() + "\n"
 	}

@@ -41,8 +41,8 @@ func TestBrowserHasNothingToComplainOf(t *testing.T) {
 			if diff := cmp.Diff([]string(nil), append(page.Complaints, page.Requests...)); diff != "" {
 				t.Errorf("complaints and requests (-want +got):\n%s", diff)
 			}
-			got := page.Eval(`[...document.querySelectorAll("h2")].map(h => h.textContent).filter(t => /^(Markdown|Slack|E-mail)/.test(t)).join("; ")`)
-			if want := "Markdown; Slack; Slack, text; E-mail; E-mail, text"; got != want {
+			got := page.Eval(`[...document.querySelectorAll("h2")].map(h => h.textContent).filter(t => /^(Markdown|Slack|E-mail|Teams)/.test(t)).join("; ")`)
+			if want := "Markdown; Slack; Slack, text; E-mail; E-mail, text; Teams; Teams, text"; got != want {
 				t.Errorf("the page shows %v, want %s", got, want)
 			}
 			if mail, _ := page.EvalFrame("document.body.innerText").(string); !strings.Contains(mail, "The alert") {
@@ -81,6 +81,7 @@ func TestBrowserRunsAndLoadsNothing(t *testing.T) {
 			{Format: functions.FormatMarkdown, Severity: functions.Severity(mischief), Subject: mischief, Text: markup},
 			{Format: functions.FormatSlack, Subject: mischief, Text: slack, Blocks: blocks(t, slack, mischief)},
 			{Format: functions.FormatEmail, Subject: mischief, Text: mischief, HTML: "<!doctype html><html><body>" + mischief},
+			{Format: functions.FormatTeams, Subject: mischief, Text: mischief, Card: functions.JSONObject(card(t, mischief))},
 			{Format: "other", Subject: mischief, Text: mischief},
 		},
 	})

@@ -41,13 +41,14 @@ type Payload struct {
 // column is one format on the page: what its readers see, in each of the ways they may see it.
 type column []panel
 
-// panel is one of the ways. One of its four contents is set.
+// panel is one of the ways. One of its five contents is set.
 type panel struct {
 	Name, Note, Subject string
 	Sizes               []brief.Size
 	Long                bool // to be scrolled within its frame
 
 	Blocks   []block
+	Card     []cardLine
 	Markup   template.HTML
 	Plain    string
 	Document string // a whole HTML document, shown in a frame without any permission
@@ -119,6 +120,15 @@ func columnOf(one functions.GenerateBriefOutput) (column, error) {
 				Subject: one.Subject, Sizes: only("text"), Plain: one.Text,
 			},
 		}, nil
+	case functions.FormatTeams:
+		lines, err := cardOf(one.Card)
+		if err != nil {
+			return nil, err
+		}
+		return column{
+			{Name: "Teams", Note: "the message in the channel, about as Teams shows it", Sizes: only("subject", "card"), Card: lines},
+			{Name: "Teams, text", Note: "the same as text, for who reads no card", Sizes: only("text"), Plain: one.Text, Long: true},
+		}, nil
 	case functions.FormatMarkdown:
 		text, err := markdown(one.Text)
 		return column{{
@@ -144,6 +154,34 @@ func payloadColumn(payloads []Payload) (column, error) {
 		})
 	}
 	return shown, nil
+}
+
+// cardLine is a line of a card, as far as a preview draws it.
+type cardLine struct {
+	Separator bool
+	Spacing   string
+	Inlines   []struct {
+		Text, Size, Weight string
+		IsSubtle           bool
+		SelectAction       struct{ URL brief.URL }
+	}
+}
+
+// cardOf reads the card of a message for Teams.
+func cardOf(message functions.JSONObject) ([]cardLine, error) {
+	var read struct {
+		Attachments []struct{ Content struct{ Body []cardLine } }
+	}
+	if len(message) > 0 {
+		if err := json.Unmarshal(message, &read); err != nil {
+			return nil, fmt.Errorf("read the card: %w", err)
+		}
+	}
+	var lines []cardLine
+	for _, attachment := range read.Attachments {
+		lines = append(lines, attachment.Content.Body...)
+	}
+	return lines, nil
 }
 
 // block is a block of a Slack message, ready to be shown.

@@ -64,6 +64,33 @@ func blocks(tb testing.TB, section, other string) json.RawMessage {
 	return encoded
 }
 
+// card is a message for Teams with a text, and with a link to what is no page.
+func card(tb testing.TB, text string) json.RawMessage {
+	tb.Helper()
+	runs := []any{
+		map[string]any{"type": "TextRun", "text": text, "weight": "bolder"},
+		map[string]any{"type": "TextRun", "text": text, "selectAction": map[string]any{"type": "Action.OpenUrl", "url": "javascript:console.log('ran')"}},
+		map[string]any{"type": "TextRun", "text": "page", "selectAction": map[string]any{"type": "Action.OpenUrl", "url": "http://d.example/?a=1&b=" + text}},
+	}
+	encoded, err := json.Marshal(map[string]any{"attachments": []any{map[string]any{
+		"content": map[string]any{"body": []any{map[string]any{"type": "RichTextBlock", "separator": true, "spacing": "none", "inlines": runs}}},
+	}}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return encoded
+}
+
+func TestACardIsDrawnLineByLine(t *testing.T) {
+	t.Parallel()
+	page := written(t, preview.Page{Briefs: []functions.GenerateBriefOutput{{Format: functions.FormatTeams, Card: functions.JSONObject(card(t, "<b>"))}}})
+	want := "\n" + `<p class="rule near"><span class="bolder ">&lt;b&gt;</span><span class=" ">&lt;b&gt;</span>` +
+		`<a href="http://d.example/?a=1&amp;b=%3cb%3e" title="http://d.example/?a=1&amp;b=&lt;b&gt;" target="_blank" rel="noopener noreferrer nofollow">page</a></p>` + "\n"
+	if diff := cmp.Diff(want, between(page, `<div class="body card">`, "</div>")); diff != "" {
+		t.Errorf("the card differs (-want +got):\n%s", diff)
+	}
+}
+
 // between is what stands between two texts.
 func between(text, from, to string) string {
 	_, text, _ = strings.Cut(text, from)
