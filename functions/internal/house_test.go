@@ -142,12 +142,10 @@ func TestDeployedFunctionsLinkWhatTheyNeedAndNoMore(t *testing.T) {
 		"cloud.google.com/go/storage":       "it makes a function half as large again; the JSON client does",
 		"github.com/fsouza":                 "the bucket server is for tests",
 	}
-	light := map[string]string{
-		module + "/functions/internal/cloud":        "it keeps and delivers nothing",
+	light := map[string]string{ // it reads one row, and published rules from a bucket
 		"google.golang.org/api/sheets":              "it delivers nothing",
 		"google.golang.org/api/drive":               "it delivers nothing",
 		module + "/functions/internal/destination/": "it delivers nothing",
-		module + "/functions/internal/archive/":     "it keeps nothing",
 		module + "/functions/internal/playbook":     "it sends nothing",
 	}
 	// Mail is sent by those who must be heard when nothing else gets through, and by no other.

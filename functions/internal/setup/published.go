@@ -1,15 +1,14 @@
 package setup
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"io/fs"
 	"net/url"
 	"strings"
 	"sync"
-	"testing/fstest"
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
@@ -92,77 +91,86 @@ func (p *published[T]) look(ctx context.Context, e *Env, address, name, suffix s
 	return nil
 }
 
+// snapshot is a set of files at one moment, in memory.
+type snapshot struct {
+	fs.FS
+	packed []byte // as a zip archive
+}
+
+// unpack makes a snapshot of its packed form.
+func unpack(packed []byte) (snapshot, error) {
+	files, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
+	return snapshot{files, packed}, err
+}
+
 // download reads the files at an address, those on top alone.
-func download(ctx context.Context, address, suffix string) (fstest.MapFS, error) {
+func download(ctx context.Context, address, suffix string) (snapshot, error) {
 	folder, err := archive.Open(ctx, address)
 	if err != nil {
-		return nil, err
+		return snapshot{}, err
 	}
 	names, err := folder.List(ctx, "")
 	if err != nil {
-		return nil, err
+		return snapshot{}, err
 	}
-	files := fstest.MapFS{}
+	var packed bytes.Buffer
+	pack := zip.NewWriter(&packed)
+	found := 0
 	for _, name := range names {
 		if strings.Contains(name, "/") || !strings.HasSuffix(name, suffix) {
 			continue
 		}
 		data, err := folder.Get(ctx, name)
 		if err != nil {
-			return nil, err
+			return snapshot{}, err
 		}
-		files[name] = &fstest.MapFile{Data: data}
+		entry, err := pack.Create(name)
+		if err != nil {
+			return snapshot{}, err
+		}
+		if _, err := entry.Write(data); err != nil {
+			return snapshot{}, err
+		}
+		found++
 	}
-	if len(files) == 0 {
-		return nil, functions.Errorf(functions.FailedPrecondition, "nothing is published there that ends with %s", suffix).
+	if err := pack.Close(); err != nil {
+		return snapshot{}, err
+	}
+	if found == 0 {
+		return snapshot{}, functions.Errorf(functions.FailedPrecondition, "nothing is published there that ends with %s", suffix).
 			WithHint("./deploy.sh rules publishes rules and templates")
 	}
-	return files, nil
+	return unpack(packed.Bytes())
 }
 
 // soundName is where the archive keeps the last sound files: a function that starts while broken ones are published finds
 // them there.
-func soundName(name string) string { return "published/" + name + ".json" }
+func soundName(name string) string { return "published/" + name + ".zip" }
 
 // keepSound keeps files that were sound. Functions that may not write to the archive, or have none, leave it to others.
-func (e *Env) keepSound(ctx context.Context, name string, files fstest.MapFS) {
+func (e *Env) keepSound(ctx context.Context, name string, files snapshot) {
 	papers, err := e.Archive(ctx)
 	if err != nil {
 		return
 	}
-	contents := map[string][]byte{}
-	for file, content := range files {
-		contents[file] = content.Data
-	}
-	document, err := json.Marshal(contents)
-	if err != nil {
+	if there, err := papers.Get(ctx, soundName(name)); err == nil && bytes.Equal(there, files.packed) {
 		return
 	}
-	if there, err := papers.Get(ctx, soundName(name)); err == nil && bytes.Equal(there, document) {
-		return
-	}
-	if err := papers.Put(ctx, soundName(name), document); err != nil {
+	if err := papers.Put(ctx, soundName(name), files.packed); err != nil {
 		e.Logger().DebugContext(ctx, "the sound "+name+" were not kept", "error", err.Error())
 	}
 }
 
 // lastSound reads them back.
-func (e *Env) lastSound(ctx context.Context, name string) (fstest.MapFS, bool) {
+func (e *Env) lastSound(ctx context.Context, name string) (snapshot, bool) {
 	papers, err := e.Archive(ctx)
 	if err != nil {
-		return nil, false
+		return snapshot{}, false
 	}
-	document, err := papers.Get(ctx, soundName(name))
+	packed, err := papers.Get(ctx, soundName(name))
 	if err != nil {
-		return nil, false
+		return snapshot{}, false
 	}
-	contents := map[string][]byte{}
-	if err := json.Unmarshal(document, &contents); err != nil {
-		return nil, false
-	}
-	files := fstest.MapFS{}
-	for file, data := range contents {
-		files[file] = &fstest.MapFile{Data: data}
-	}
-	return files, len(files) > 0
+	files, err := unpack(packed)
+	return files, err == nil
 }
