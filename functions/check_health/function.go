@@ -60,6 +60,9 @@ func (v *visit) check(ctx context.Context) (out functions.CheckHealthOutput, err
 	}
 	now := v.env.Now()
 	v.out = functions.CheckHealthOutput{CheckedAt: now.UTC(), Phase: v.book.Rollout().Phase, DryRun: v.in.DryRun}
+	if v.env.RulesStale() {
+		v.notice("older rules are in force than those published; the log says why")
+	}
 	act := v.mayAct()
 	if v.in.Note != nil {
 		if _, err := v.notes.Record(ctx, *v.in.Note, v.out.Phase); err != nil {
