@@ -201,6 +201,24 @@ func TestEveryFigureThatARuleMayNameIsComputed(t *testing.T) {
 	}
 }
 
+// TestAPastDayKnowsNothingOfTheDaysAfterIt looks at yesterday's end, with a run and an alert today.
+func TestAPastDayKnowsNothingOfTheDaysAfterIt(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.ran(5, sent)
+	h.ran(3)
+	h.ran(0, sent)
+	history := h.read()
+	yesterday := health.Span{From: today.AddDays(-1), To: today.AddDays(-1)}
+	got := health.Values(history.Figures(yesterday))
+	want := map[string]float64{
+		"hours_since_run": 66 - 5.0/3600, "hours_since_success": 66 - 5.0/3600, "days_since_alert": 4, "alerts": 0, "runs": 0, "failed_runs": 0,
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(alike)); diff != "" {
+		t.Errorf("yesterday (-want +got):\n%s", diff)
+	}
+}
+
 // TestFalsePositivesAreThoseOfTheAlertDay reports one of two runs of a day, and another of a day outside the window.
 func TestFalsePositivesAreThoseOfTheAlertDay(t *testing.T) {
 	t.Parallel()
