@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/civil"
+	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/sethvargo/go-envconfig"
 	"google.golang.org/api/option"
 
@@ -195,7 +196,7 @@ func TestAWholeRunOnGoogleCloud(t *testing.T) {
 		t.Errorf("the log has %d rows", len(rows))
 	}
 	for bucket, want := range map[string]string{"acme-exports": "audiences/", "acme-archive": "papers/payloads/"} {
-		objects, _, err := c.storage.ListObjects(bucket, want, "", false)
+		objects, _, err := c.storage.ListObjectsWithOptions(bucket, fakestorage.ListOptions{Prefix: want})
 		if err != nil || len(objects) == 0 {
 			t.Errorf("nothing lies in %s under %s: %v", bucket, want, err)
 		}
