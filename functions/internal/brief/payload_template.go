@@ -36,6 +36,15 @@ func payloadNames(files fs.FS) []string {
 // nameOf is how the rules and the command name a payload template.
 func nameOf(file string) string { return payloadFile.FindStringSubmatch(file)[1] }
 
+// PayloadsIn are the names of the payload templates that a folder has, sound or not.
+func PayloadsIn(files fs.FS) []string {
+	var names []string
+	for _, file := range payloadNames(files) {
+		names = append(names, nameOf(file))
+	}
+	return names
+}
+
 // PayloadNames are the names of the payload templates, sorted: "make" for payload.make.tmpl.
 func (t *Templates) PayloadNames() []string { return slices.Sorted(maps.Keys(t.payloads)) }
 

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	"cloud.google.com/go/civil"
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/brief"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
 )
 
@@ -39,12 +39,17 @@ func (c *command) rulesCheck() *cobra.Command {
 			"An error keeps the files from being used. A warning does not, but most likely something else was meant: rules\n" +
 			"that overlap, a condition without an effect, an action that nobody reaches. A note is worth knowing. Each is\n" +
 			"proven from the vocabulary and the facts in fields.yaml, without any data. The last line gives the range that\n" +
-			"the scores of each tier lie in.\n\n" +
+			"the scores of each tier lie in. It also reminds of silences that have ended, and asks whether the brief templates\n" +
+			"have the payload that playbooks.yaml names.\n\n" +
 			"Exit: 0 no findings or notes only, 1 errors, 4 warnings only.",
 		Example: "  retentionops rules check\n  retentionops rules check my/rules --json\n  retentionops rules check --format github",
 		Args:    cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			name, files, err := c.ruleFiles(args)
+			if err != nil {
+				return err
+			}
+			today, err := c.today(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -52,7 +57,12 @@ func (c *command) rulesCheck() *cobra.Command {
 			result := checked{Folder: name, Findings: findings}
 			if book != nil {
 				result.RulesVersion, result.ScoreRanges = book.Version(), book.ScoreRanges()
-				result.Findings = append(result.Findings, book.Reminders(civil.DateOf(c.Now()))...)
+				result.Findings = append(result.Findings, book.Reminders(today)...)
+				_, templates, err := c.templateFiles(nil)
+				if err != nil {
+					return err
+				}
+				result.Findings = append(result.Findings, book.CheckPayload(brief.PayloadsIn(templates))...)
 			}
 			return c.showChecked(result, format)
 		},

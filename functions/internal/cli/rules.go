@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"io/fs"
 	"os"
 
@@ -17,6 +18,11 @@ func (c *command) rulesCommand() *cobra.Command {
 		c.rulesVerify(), c.rulesBook(),
 	)
 	return cmd
+}
+
+// today is the present day in the configured time zone: what ends and begins in the rules is asked of it.
+func (c *command) today(ctx context.Context) (functions.Date, error) {
+	return c.env(nil, "").Today(ctx)
 }
 
 // ruleFiles are the rule files to look at.

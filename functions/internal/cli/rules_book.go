@@ -30,7 +30,11 @@ func (c *command) rulesBook() *cobra.Command {
 			if book == nil {
 				return c.showFindings(name, findings)
 			}
-			page, err := book.Page(files)
+			today, err := c.today(cmd.Context())
+			if err != nil {
+				return err
+			}
+			page, err := book.Page(files, today)
 			if err != nil {
 				return err
 			}

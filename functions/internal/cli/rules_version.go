@@ -149,9 +149,6 @@ func (v versions) deployed(ctx context.Context) (found, error) {
 	return at, err
 }
 
-// The files that a folder of rules is read for.
-var ruleFileNames = append(rulebook.Judging(), "playbooks.yaml", "rollout.yaml")
-
 // gitPatience bounds what git may take. It reads a few small files of this machine.
 const gitPatience = 30 * time.Second
 
@@ -179,7 +176,7 @@ func (v versions) revision(ctx context.Context, word, beside string) (found, err
 	}
 	at := found{name: word, kept: nil}
 	files := map[string][]byte{}
-	for _, name := range ruleFileNames {
+	for _, name := range rulebook.FileNames() {
 		data, err := git(ctx, folder, "cat-file", "blob", strings.TrimSpace(string(id))+":"+name)
 		if _, missing := errors.AsType[*exec.ExitError](err); missing {
 			continue // the check says which file is missing

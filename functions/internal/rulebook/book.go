@@ -31,6 +31,9 @@ const (
 // ruleFiles are all of them, in the order in which people read what is wrong with them.
 var ruleFiles = []string{fieldsFile, priorityFile, playbooksFile, rolloutFile, monitoringFile, silencesFile}
 
+// FileNames are the names of the rule files, without their examples. A folder of an earlier version may lack the last two.
+func FileNames() []string { return slices.Clone(ruleFiles) }
+
 // Book is a set of rule files that was read, checked and compiled. It is immutable and safe for concurrent use.
 type Book struct {
 	version    string

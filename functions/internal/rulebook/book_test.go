@@ -34,7 +34,11 @@ func shipped(tb testing.TB) *rulebook.Book {
 func shippedWith(tb testing.TB, name, old, replacement string) fs.FS {
 	tb.Helper()
 	files := fstest.MapFS{}
-	for _, file := range []string{"fields.yaml", "priority.yaml", "playbooks.yaml", "rollout.yaml", "priority_test.yaml"} {
+	names, err := fs.Glob(rules.FS, "*.yaml")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, file := range names {
 		data, err := fs.ReadFile(rules.FS, file)
 		if err != nil {
 			tb.Fatal(err)

@@ -15,6 +15,9 @@ func load(files fs.FS, out *collector) (*Book, Findings) {
 	playbooks := loadPlaybooks(files, out)
 	phase, rollouts := loadRollout(files, out)
 	monitoring, silences := loadMonitoring(files, out), loadSilences(files, out)
+	if out.findings.Errors() == 0 {
+		playbooks.warnOfSilentMail(rollouts[phase])
+	}
 	findings := out.sorted()
 	if findings.Errors() > 0 {
 		// What the rules mean is of no use to somebody who must first mend them.

@@ -58,8 +58,8 @@ func ExampleCheck() {
 	}
 	files["rollout.yaml"] = &fstest.MapFile{Data: []byte(`phase: shadwo
 phases:
-  shadow:     {acts_on: [WARNING, CRITICAL], sends: no}
-  pilot:      {acts_on: [WARNING], sends: no}
+  shadow:     {acts_on: [WARNING, CRITICAL], sends: no, folder: shadow}
+  pilot:      {acts_on: [WARNING], sends: no, folder: pilot}
   production: {acts_on: [WARNING, CRITICAL], sends: no}
   disabled:   {acts_on: []}
 `)}
@@ -98,7 +98,7 @@ func ExampleBook_Page() {
 	if err != nil {
 		panic(err)
 	}
-	page, err := book.Page(rules.FS)
+	page, err := book.Page(rules.FS, functions.Date{Year: 2026, Month: 11, Day: 22})
 	if err != nil {
 		panic(err)
 	}

@@ -29,6 +29,25 @@ type scope struct {
 	parameters map[string]*parameter
 }
 
+// ofCustomers tells whether expressions are about a customer, and not about the figures of some days.
+func (s *scope) ofCustomers() bool { return s.vocabulary.trial == nil }
+
+// example is a condition, for hints.
+func (s *scope) example() string {
+	if s.ofCustomers() {
+		return "total_revenue > 2000"
+	}
+	return "success_rate < 90"
+}
+
+// grammar is all that an expression may hold, for hints.
+func (s *scope) grammar() string {
+	if s.ofCustomers() {
+		return grammar
+	}
+	return figureGrammar
+}
+
 // parameter is a number with a name.
 type parameter struct {
 	label  value
@@ -74,7 +93,7 @@ func (s *scope) compileWith(text string, want kind, v value, report func(from, t
 	}
 	var faults []fault
 	c := &check{scope: s, text: []rune(text), faults: &faults}
-	config := newConfig()
+	config := s.vocabulary.newConfig()
 	var tree *parser.Tree
 	var meaning sense
 	if c.readTokens(text) {
@@ -98,6 +117,9 @@ func (s *scope) compileWith(text string, want kind, v value, report func(from, t
 		return nil
 	}
 	e := &expression{text: text, program: program, tree: tree.Node, within: meaning.interval, where: v}
+	if s.vocabulary.trial != nil {
+		return e // the engine judges customers only
+	}
 	if err := e.translatable(want); err != nil {
 		report(0, runeLen(text), Finding{ID: idNotAllowed, Message: err.Error()})
 		return nil
@@ -142,7 +164,11 @@ func resultKind(want kind) reflect.Kind {
 // newConfig is how expr is set up for rules: the row as environment, six of its functions, two of ours. The optimiser
 // stays off: it changes what an empty field means, and gains nothing here.
 func newConfig() *conf.Config {
-	config := conf.New(row{}) // of the struct, so that fields are read by index; programs run on a pointer to one
+	return configOf(row{}) // of the struct, so that fields are read by index; programs run on a pointer to one
+}
+
+func configOf(env any) *conf.Config {
+	config := conf.New(env)
 	config.Optimize = false
 	kept := conf.FunctionsTable{}
 	for _, f := range builtin.Builtins {

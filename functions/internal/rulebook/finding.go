@@ -58,6 +58,10 @@ const (
 	idScoreOverlap   = "rules/score-overlap"
 	idNotProven      = "rules/not-proven"
 	idExpired        = "rules/expired"
+	idInForce        = "rules/in-force"
+	idAlwaysHolds    = "rules/always-holds"
+	idPhase          = "rules/phase"
+	idNobodyTold     = "rules/nobody-told"
 )
 
 // Finding is one fault in a rule file. Line and column count from 1, in characters; both are 0 when the fault is the
@@ -218,6 +222,11 @@ func (c *collector) add(finding Finding) {
 		finding.Severity = SeverityError
 	}
 	c.findings = append(c.findings, finding)
+}
+
+// remind notes that a file of a newer version is not there.
+func (c *collector) remind(file, message string) {
+	c.add(Finding{File: file, ID: idFile, Severity: SeverityNote, Message: message, Hint: "the rules as shipped hold one"})
 }
 
 // sorted gives the findings in the order of files and places, each once.

@@ -187,6 +187,12 @@ func (b *Book) meaning() []string {
 			add("action", a.when)
 		}
 	}
+	for _, t := range b.monitoring.Targets {
+		add("target", t.Holds.condition)
+	}
+	for _, a := range b.monitoring.Alarms {
+		add("alarm "+a.Name, a.condition)
+	}
 	return all
 }
 

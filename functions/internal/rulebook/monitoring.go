@@ -1,51 +1,13 @@
 package rulebook
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
-
-	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/file"
-	"github.com/expr-lang/expr/parser"
-	"github.com/expr-lang/expr/vm"
 )
-
-// Figure is a number about runs that a condition in monitoring.yaml may name.
-type Figure struct {
-	Name    string
-	Unit    string // %, s, days, hours; empty for a count
-	Meaning string
-}
-
-// Figures are the numbers about runs, in the order in which people read them (§15). One that is not known, such as a
-// rate of nothing, is left out when an alarm is judged.
-var Figures = []Figure{
-	{"success_rate", "%", "runs that succeeded or had nothing to do, of all that ended or were abandoned"},
-	{"webhook_failure_rate", "%", "runs whose message was not confirmed, or accepted where no receipt is asked for, of those that called the webhook"},
-	{"export_success_rate", "%", "runs whose audiences went where they should, of those that exported; a file instead of a sheet is a failure"},
-	{"mean_seconds", "s", "mean time of the runs that went beyond the decision"},
-	{"longest_seconds", "s", "time of the longest of them"},
-	{"runs", "", "runs that ended or were abandoned; dry runs do not count"},
-	{"failed_runs", "", "of these, the runs that failed or were abandoned"},
-	{"alerts", "", "days with an alert, counted when a run first saw them"},
-	{"days_since_alert", "days", "days since the last alert became known; without one, since the first run"},
-	{"hours_since_run", "hours", "hours since a run last ended"},
-	{"hours_since_success", "hours", "hours since a run last succeeded or had nothing to do"},
-	{"false_positive_rate", "%", "days with an alert that people reported as none, of all days with an alert"},
-}
-
-func figureNames() []string {
-	names := make([]string, len(Figures))
-	for i, figure := range Figures {
-		names[i] = figure.Name
-	}
-	return names
-}
 
 // Monitoring is what health is held against.
 type Monitoring struct {
@@ -69,8 +31,8 @@ type Alarm struct {
 	Tell    string // retention_team or data_team
 	What    string // a sentence for people
 
-	program *vm.Program
-	names   []string // the figures that the condition names
+	condition *expression
+	names     []string // the figures that the condition names
 }
 
 // Figures names the figures that the condition is about.
@@ -78,30 +40,26 @@ func (a Alarm) Figures() []string { return slices.Clone(a.names) }
 
 // Holds judges the condition. Known is false when a figure that it names is missing: then nothing can be said.
 func (a Alarm) Holds(figures map[string]float64) (holds, known bool) {
-	env := map[string]any{}
-	for _, name := range a.names {
-		number, has := figures[name]
-		if !has {
-			return false, false
-		}
-		env[name] = number
+	if a.condition == nil {
+		return false, false
 	}
-	result, err := vm.Run(a.program, env)
-	holds, ok := result.(bool)
-	return holds, err == nil && ok
+	return a.condition.figureHolds(a.names, figures)
 }
 
 // The words of monitoring.yaml.
-var tellWords = []string{"retention_team", "data_team"}
+var tellWords = []string{teamRetention, teamData}
 
 const (
 	longestWindow = 400 // days
 	longestFor    = 30  // days in a row
+	maxTargets    = 50
+	maxAlarms     = 50
 )
 
 // loadMonitoring reads monitoring.yaml. A folder of an earlier version has none: then nothing is watched.
 func loadMonitoring(files fs.FS, out *collector) Monitoring {
 	if lacks(files, monitoringFile) {
+		out.remind(monitoringFile, "the file is missing: the runs have no targets and raise no alarm")
 		return Monitoring{Window: 30}
 	}
 	document, _ := openDocument(files, monitoringFile, out)
@@ -113,122 +71,189 @@ func loadMonitoring(files fs.FS, out *collector) Monitoring {
 		return Monitoring{}
 	}
 	m := Monitoring{Window: top.need("window").days(longestWindow)}
-	for _, item := range top.need("targets").items() {
-		condition := Alarm{}
-		item.condition(&condition)
-		if len(condition.names) == 1 {
-			m.Targets = append(m.Targets, Target{Figure: condition.names[0], Holds: condition, Text: condition.When})
-		} else if condition.program != nil {
-			item.report(idType, "a target is about one figure", "write one line for each figure")
+	scope := &scope{vocabulary: figures()}
+	before := top.faults()
+	for i, item := range top.need("targets").items() {
+		if i == maxTargets {
+			item.report(idTooLong, fmt.Sprintf("there are more than %d targets", maxTargets), "")
+			break
 		}
+		m.Targets = append(m.Targets, scope.target(item)...)
 	}
 	seen := map[string]bool{}
-	for _, item := range top.need("alarms").items() {
-		m.Alarms = append(m.Alarms, readAlarm(item, seen))
+	for i, item := range top.need("alarms").items() {
+		if i == maxAlarms {
+			item.report(idTooLong, fmt.Sprintf("there are more than %d alarms", maxAlarms), "")
+			break
+		}
+		m.Alarms = append(m.Alarms, scope.alarm(item, seen))
+	}
+	if top.faults() == before {
+		m.prove(scope.vocabulary)
 	}
 	return m
 }
 
-func readAlarm(content value, seen map[string]bool) Alarm {
+// target reads a target; none when it is at fault.
+func (s *scope) target(content value) []Target {
+	condition := Alarm{}
+	s.figureCondition(content, &condition)
+	switch len(condition.names) {
+	case 0:
+		return nil
+	case 1:
+		return []Target{{Figure: condition.names[0], Holds: condition, Text: condition.When}}
+	default:
+		content.report(idType, "a target is about one figure", "write one line for each figure")
+		return nil
+	}
+}
+
+func (s *scope) alarm(content value, seen map[string]bool) Alarm {
 	var a Alarm
-	s := content.section("name", "when", "for", "tell", "what")
-	if s.missing() {
+	one := content.section("name", "when", "for", "tell", "what")
+	if one.missing() {
 		return a
 	}
-	name := s.need("name")
-	if a.Name = name.text(); a.Name != "" && !idForm.MatchString(a.Name) {
-		name.report(idType, fmt.Sprintf("%q is no name", a.Name), "letters, digits and -, such as success-low")
-	}
-	if seen[a.Name] && a.Name != "" {
-		name.report(idDuplicateName, a.Name+" stands here twice", "the name is what remembers that somebody was told")
-	}
-	seen[a.Name] = true
-	s.need("when").condition(&a)
-	if lasts, has := s.maybe("for"); has {
+	a.Name = one.need("name").identifier("alarm", seen)
+	s.figureCondition(one.need("when"), &a)
+	if lasts, has := one.maybe("for"); has {
 		a.ForDays = lasts.days(longestFor)
 	}
-	a.Tell = s.need("tell").word("team", tellWords)
-	a.What = s.need("what").text()
+	a.Tell = one.need("tell").word("team", tellWords)
+	a.What = one.need("what").text()
 	return a
 }
 
+// figureCondition reads a condition over the figures.
+func (s *scope) figureCondition(content value, into *Alarm) {
+	condition := s.compile(content, kindYesNo)
+	if condition == nil {
+		return
+	}
+	names := figureNamesIn(condition.tree)
+	if len(names) == 0 {
+		content.report(idNotAllowed, "the condition names no figure: it always says the same", "figures: "+strings.Join(s.vocabulary.names(), ", "))
+		return
+	}
+	into.When, into.condition, into.names = strings.Join(strings.Fields(condition.text), " "), condition, names
+}
+
+var daysForm = regexp.MustCompile(`^([1-9][0-9]{0,2}) days?$`)
+
 // days reads a number of days, such as "30 days".
 func (v value) days(most int) int {
-	length := v.duration()
-	days := int(length / (24 * time.Hour))
-	if length != 0 && (length%(24*time.Hour) != 0 || days > most) {
-		v.report(idOutOfBounds, fmt.Sprintf("%s is not between 1 and %d days", v.raw(), most), "write whole days, such as 2 days")
+	if v.missing() {
+		return 0
+	}
+	parts := daysForm.FindStringSubmatch(v.raw())
+	if parts == nil {
+		v.report(idType, fmt.Sprintf("%q is not a number of days", v.raw()), "write whole days, such as 2 days")
+		return 0
+	}
+	days, _ := strconv.Atoi(parts[1]) // the pattern lets only digits pass
+	if days > most {
+		v.report(idOutOfBounds, fmt.Sprintf("%s is more than %d days", v.raw(), most), "")
 		return 0
 	}
 	return days
 }
 
-// condition reads a condition over the figures.
-func (v value) condition(into *Alarm) {
-	text := v.text()
-	if text == "" {
-		return
+// mostFigureSteps bounds the proofs about monitoring.yaml: conditions there are short.
+const mostFigureSteps = 1_000_000
+
+// prove warns of conditions that always say the same, and of alarms that stand while all is as it should be. What would
+// take too long to look at is left unsaid.
+func (m Monitoring) prove(v *vocabulary) {
+	p := &proof{
+		steps: mostFigureSteps, rules: &priority{},
+		pieces: &pieces{vocabulary: v, domains: map[string]*domain{}, freely: true},
 	}
-	text = v.raw()
-	tree, err := parser.Parse(text)
-	if err != nil {
-		from, message := 0, err.Error()
-		if wrong, ok := errors.AsType[*file.Error](err); ok {
-			from, message = wrong.From, wrong.Message
+	all := make([]Alarm, 0, len(m.Targets)+len(m.Alarms))
+	for _, t := range m.Targets {
+		all = append(all, t.Holds)
+	}
+	all = append(all, m.Alarms...)
+	for _, a := range all {
+		p.pieces.collect(a.condition.tree)
+	}
+	for _, d := range p.pieces.domains {
+		if d.field != nil {
+			d.divide()
 		}
-		v.reportPart(from, from+1, Finding{ID: idType, Message: "this is no condition: " + message, Hint: "such as success_rate < 90"})
-		return
 	}
-	read := figureReader{at: v, before: v.faults()}
-	ast.Walk(&tree.Node, &read)
-	if v.faults() > read.before {
-		return
+	targets := map[string][]provenTarget{}
+	for i, a := range all {
+		holds := p.pieces.settle(a.condition.tree)
+		sound := p.tellsSomething(a, holds)
+		if i < len(m.Targets) {
+			if t := m.Targets[i]; sound {
+				targets[t.Figure] = append(targets[t.Figure], provenTarget{t, holds})
+			}
+		} else if sound {
+			p.standsAtTarget(a, holds, targets)
+		}
 	}
-	if len(read.names) == 0 {
-		v.report(idNotAllowed, "the condition names no figure: it always says the same", "figures: "+strings.Join(figureNames(), ", "))
-		return
-	}
-	env := map[string]any{}
-	for _, name := range figureNames() {
-		env[name] = 0.0
-	}
-	program, err := expr.Compile(text, expr.Env(env), expr.AsBool(), expr.DisableAllBuiltins())
-	if err != nil {
-		message, _, _ := strings.Cut(err.Error(), "\n")
-		v.report(idType, message, "a condition compares figures, such as success_rate < 90")
-		return
-	}
-	into.When, into.program, into.names = text, program, read.names
 }
 
-// figureReader reports whatever in a condition is no comparison of figures with numbers.
-type figureReader struct {
-	at     value
-	before int
-	names  []string
+// provenTarget is a target as logic.
+type provenTarget struct {
+	Target
+	logic *logic
 }
 
-// Visit implements ast.Visitor.
-func (r *figureReader) Visit(node *ast.Node) {
-	refuse := func(finding Finding) {
-		from := (*node).Location().From
-		r.at.reportPart(from, max(from+1, (*node).Location().To), finding)
+// tellsSomething warns of a condition that no figures fit, or all.
+func (p *proof) tellsSomething(a Alarm, holds *logic) bool {
+	what, hint := "the target", "a target says what a figure should be, such as success_rate > 95"
+	if a.Name != "" {
+		what, hint = a.Name, "an alarm says what should not be, such as success_rate < 90"
 	}
-	switch n := (*node).(type) {
-	case *ast.IdentifierNode:
-		switch names := figureNames(); {
-		case !slices.Contains(names, n.Value):
-			refuse(Finding{ID: idUnknownName, Message: fmt.Sprintf("no figure is named %q", n.Value), Hint: didYouMean(n.Value, "figures", names)})
-		case !slices.Contains(r.names, n.Value):
-			r.names = append(r.names, n.Value)
-		}
-	case *ast.IntegerNode, *ast.FloatNode:
-	case *ast.UnaryNode:
-	case *ast.BinaryNode:
-		if !slices.Contains([]string{"and", "&&", "or", "||", "<", "<=", ">", ">=", "==", "!=", "+", "-", "*", "/"}, n.Operator) {
-			refuse(Finding{ID: idNotAllowed, Message: fmt.Sprintf("%s has no meaning here", n.Operator), Hint: "compare with <, <=, >, >=; join with and, or, not"})
-		}
+	var id, message string
+	switch {
+	case p.ask(nil, holds) == nobody:
+		id, message = idNeverMatches, what+" never holds"
+	case p.ask(nil, not(holds)) == nobody:
+		id, message = idAlwaysHolds, what+" always holds"
 	default:
-		refuse(Finding{ID: idNotAllowed, Message: "this has no meaning here", Hint: "compare figures with numbers, such as success_rate < 90"})
+		return true
 	}
+	a.condition.where.add(Finding{ID: id, Severity: SeverityWarning, Message: message + p.boundsIn(a.names), Hint: hint})
+	return false
+}
+
+// boundsIn says what the figures may be.
+func (p *proof) boundsIn(names []string) string {
+	var bounds []string
+	for _, name := range names {
+		f := p.pieces.vocabulary.byName[name]
+		lies := "lies between"
+		if f.kind == kindWhole {
+			lies = "is a whole number between"
+		}
+		bounds = append(bounds, fmt.Sprintf("%s %s %s and %s", name, lies, plainNumber(f.low), strings.TrimSpace(plainNumber(f.high)+" "+f.unit)))
+	}
+	return ": " + strings.Join(bounds, ", ")
+}
+
+// standsAtTarget warns of an alarm that also holds where every figure that it names is on target: there its sign is most
+// likely the wrong way round.
+func (p *proof) standsAtTarget(a Alarm, holds *logic, targets map[string][]provenTarget) {
+	must, texts := []*logic{holds}, []string{}
+	for _, name := range a.names {
+		if len(targets[name]) == 0 {
+			return
+		}
+		for _, t := range targets[name] {
+			must, texts = append(must, t.logic), append(texts, t.Text)
+		}
+	}
+	s := &search{must: must}
+	if p.run(s) != somebody || s.isApproximate() {
+		return
+	}
+	a.condition.where.add(Finding{
+		ID: idOverlap, Severity: SeverityWarning,
+		Message: fmt.Sprintf("%s also holds on target (%s): %s", a.Name, strings.Join(texts, ", "), p.region(must)),
+		Hint:    "an alarm says what should not be: is the sign the wrong way round?",
+	})
 }

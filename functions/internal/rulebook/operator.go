@@ -136,7 +136,11 @@ func (c *check) otherwise(n *ast.BinaryNode, k known) sense {
 	case left.sort == bad || right.sort == bad:
 		return sense{}
 	case left.field == nil || !left.field.mayBeEmpty:
-		c.at(n.Left, idNotAllowed, "this is never empty, so what stands after ?? has no use", "")
+		hint := ""
+		if !c.scope.ofCustomers() {
+			hint = "where a figure is not known, nothing is said at all"
+		}
+		c.at(n.Left, idNotAllowed, "this is never empty, so what stands after ?? has no use", hint)
 		return sense{}
 	case left.sort != right.sort || left.sort == aField:
 		c.at(n, idType, fmt.Sprintf("%s cannot stand in for %s", describe(right), describe(left)), "")

@@ -31,14 +31,14 @@ type PageTable struct {
 }
 
 // Page tells what the rules say. The examples are read from the files that the book is of; those that are at fault are
-// left out, as rules test reports them.
-func (b *Book) Page(files fs.FS) (Page, error) {
+// left out, as rules test reports them. Today tells which silences are in force.
+func (b *Book) Page(files fs.FS, today functions.Date) (Page, error) {
 	examples, err := b.pageExamples(files)
 	if err != nil {
 		return Page{}, err
 	}
 	return Page{RulesVersion: b.version, Phase: b.phase, Sections: []PageSection{
-		b.pageTiers(), b.pageActions(), b.pageScore(), b.pageParameters(), b.pagePlaybooks(), b.pageGuardrails(), b.pageWatch(), b.pageRollout(),
+		b.pageTiers(), b.pageActions(), b.pageScore(), b.pageParameters(), b.pagePlaybooks(), b.pageGuardrails(), b.pageWatch(today), b.pageRollout(),
 		examples, b.pageVocabulary(), b.pageFacts(),
 	}}, nil
 }
@@ -160,8 +160,22 @@ func (b *Book) pagePlaybooks() PageSection {
 	if b.ReceiptRequired() {
 		receipt = "A delivery counts only with the id of the message or of the ticket."
 	}
-	s.Text = append(s.Text, receipt)
+	s.Text = append(s.Text, receipt, fmt.Sprintf("When a message does not arrive, the brief goes by mail to %s. When the warehouse or the rules are at fault, %s told.",
+		people(len(b.Mail().RetentionTeam), "nobody", "one address", "%d addresses"),
+		people(len(b.Mail().DataTeam), "nobody is", "one address is", "%d addresses are")))
 	return s
+}
+
+// people counts addresses: the book is shown around, and names nobody.
+func people(count int, none, one, several string) string {
+	switch count {
+	case 0:
+		return none
+	case 1:
+		return one
+	default:
+		return fmt.Sprintf(several, count)
+	}
 }
 
 func (b *Book) pageGuardrails() PageSection {
@@ -186,37 +200,6 @@ func (b *Book) pageGuardrails() PageSection {
 		fmt.Sprintf("A queue beyond them is warned about, or not sent unless a named person overrides it. Growth and shrinkage of a tier "+
 			"with fewer than %d customers are not looked at.", g.MinTierSize),
 	}}
-}
-
-// pageWatch tells of silences and alarms.
-func (b *Book) pageWatch() PageSection {
-	s := PageSection{Title: "What rests and what is watched"}
-	silences := PageTable{Caption: "Silences", Head: []string{"from", "to", "what", "who", "why"}}
-	for _, one := range b.silences {
-		silences.Rows = append(silences.Rows, []string{
-			one.From.String(), one.To.String(), strings.Join(texts(one.Severities), ", "), one.Who, one.Why,
-		})
-	}
-	if len(b.silences) == 0 {
-		s.Text = append(s.Text, "No alert is silenced.")
-	} else {
-		s.Tables = append(s.Tables, silences)
-	}
-	alarms := PageTable{Caption: "Alarms", Head: []string{"alarm", "when", "who is told", "what it means"}}
-	for _, one := range b.monitoring.Alarms {
-		when := one.When
-		if one.ForDays > 0 {
-			when += fmt.Sprintf(", %d days in a row", one.ForDays)
-		}
-		alarms.Rows = append(alarms.Rows, []string{one.Name, when, strings.ReplaceAll(one.Tell, "_", " "), one.What})
-	}
-	if len(b.monitoring.Alarms) == 0 {
-		s.Text = append(s.Text, "Nothing is watched.")
-	} else {
-		s.Text = append(s.Text, fmt.Sprintf("Figures are of the last %d days.", b.monitoring.Window))
-		s.Tables = append(s.Tables, alarms)
-	}
-	return s
 }
 
 func (b *Book) pageRollout() PageSection {

@@ -20,7 +20,7 @@ func pageOf(t *testing.T, files fs.FS) (markdown, page string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := book.Page(files)
+	document, err := book.Page(files, day(11, 22))
 	if err != nil {
 		t.Fatal(err)
 	}

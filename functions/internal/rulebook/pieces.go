@@ -152,7 +152,7 @@ type pieces struct {
 // assemble makes a program of a part of a checked condition.
 func (p *pieces) assemble(node ast.Node, want kind) (*vm.Program, error) {
 	if p.config == nil {
-		p.config = newConfig()
+		p.config = p.vocabulary.newConfig()
 	}
 	return assemble(&parser.Tree{Node: node}, p.config, want)
 }
@@ -216,7 +216,7 @@ func (p *pieces) number(side ast.Node) (number float64, constant bool) {
 	if err != nil {
 		return 0, false
 	}
-	result, err := p.machine.Run(program, &row{})
+	result, err := p.machine.Run(program, p.vocabulary.newTrial().env())
 	if err != nil {
 		return 0, false
 	}
@@ -392,10 +392,10 @@ func (p *pieces) settle(node ast.Node) *logic {
 		return p.free(node)
 	}
 	settled := &logic{domain: p.domains[f.name]}
-	var r row
+	one := p.vocabulary.newTrial()
 	for _, value := range settled.domain.pieces {
-		f.set(&r, value)
-		result, err := p.machine.Run(program, &r)
+		one.set(f, value)
+		result, err := p.machine.Run(program, one.env())
 		truth, is := result.(bool)
 		if err != nil || !is {
 			return p.free(node)

@@ -21,6 +21,9 @@ type playbooks struct {
 	receiptRequired bool
 	payload         string
 	mail            Mail
+
+	payloadPlace value            // what names the payload; missing where the file does not
+	teamPlaces   map[string]value // the addresses of each team
 }
 
 // alertSeverities are those that set something going.
@@ -44,19 +47,22 @@ func loadPlaybooks(files fs.FS, out *collector) *playbooks {
 	if top.missing() {
 		return nil
 	}
-	p := &playbooks{playbooks: map[functions.Severity]Playbook{}}
+	p := &playbooks{playbooks: map[functions.Severity]Playbook{}, payload: "make"}
 	p.detection = readDetection(top.need("detection"))
 	all := top.need("playbooks").section(texts(alertSeverities)...)
 	for _, severity := range alertSeverities {
 		p.playbooks[severity] = readPlaybook(severity, all.need(string(severity)))
 	}
-	p.receiptRequired = top.need("receipt").word("receipt", []string{"required", "optional"}) == "required"
-	p.payload = "make" // files of an earlier version name none
+	p.receiptRequired = readReceipt(top.need("receipt"))
 	if payload, has := top.maybe("payload"); has {
-		p.payload = readPayload(payload)
+		p.payload, p.payloadPlace = readPayload(payload), payload
+	} else {
+		top.remind("payload", "the webhook gets what brief_templates/payload.make.tmpl writes")
 	}
 	if teams, has := top.maybe("mail"); has {
-		p.mail = readMail(teams)
+		p.readMail(teams)
+	} else {
+		top.remind("mail", "nobody gets mail")
 	}
 	p.brief = readBrief(top.need("brief"))
 	p.guardrails = readGuardrails(top.need("guardrails"))
@@ -167,21 +173,53 @@ func readGuardrails(content value) Guardrails {
 	g := Guardrails{
 		TierShare: readLimit(s.need("tier_share"), 100), TierGrowth: readLimit(s.need("tier_growth"), 1_000_000),
 		TierShrinkage: readLimit(s.need("tier_shrinkage"), 100), SetAsideShare: readLimit(s.need("set_aside_share"), 100),
-		MinTierSize: int64(s.need("min_tier_size").wholeIn(0, 1_000_000_000)),
-		// Files of an earlier version have no such limits: they never act.
-		UnknownStatusShare: Limit{WarnOver: 100, StopOver: 100}, StaleDays: Limit{WarnOver: mostDays, StopOver: mostDays},
+		MinTierSize:        int64(s.need("min_tier_size").wholeIn(0, 1_000_000_000)),
+		UnknownStatusShare: usualUnknownShare, StaleDays: usualStaleDays,
 	}
 	if unknown, has := s.maybe("unknown_status_share"); has {
 		g.UnknownStatusShare = readLimit(unknown, 100)
+	} else {
+		s.remind("unknown_status_share", usualUnknownShare.String())
 	}
 	if stale, has := s.maybe("stale_days"); has {
-		g.StaleDays = readLimit(stale, mostDays)
+		g.StaleDays = readWholeLimit(stale, mostDays)
+	} else {
+		s.remind("stale_days", usualStaleDays.String())
 	}
 	return g
 }
 
+// Files of an earlier version lack these limits. They hold all the same: what is old or unknown is not sent because
+// nobody wrote a line.
+var (
+	usualUnknownShare = Limit{WarnOver: 0.5, StopOver: 5}
+	usualStaleDays    = Limit{WarnOver: 1, StopOver: 3}
+)
+
+// String is the limit as it is written.
+func (l Limit) String() string {
+	return fmt.Sprintf("{warn_over: %s, stop_over: %s}", plainNumber(l.WarnOver), plainNumber(l.StopOver))
+}
+
+// remind notes a key that files of an earlier version do not have, and what holds without it.
+func (s section) remind(key, holds string) {
+	s.add(Finding{
+		ID: idMissingKey, Severity: SeverityNote, Message: fmt.Sprintf("the key %q is missing, so this holds: %s", key, holds),
+		Hint: "the rules as shipped have it",
+	})
+}
+
 // mostDays is more days than any data is old.
-const mostDays = 1_000_000
+const mostDays = 36_500
+
+// readReceipt tells whether a delivery counts only with a receipt.
+func readReceipt(content value) bool {
+	if content.raw() == "not expected" { // of an earlier version
+		content.report(idUnknownValue, `the receipt that is "not expected" is now called optional`, "write receipt: optional")
+		return false
+	}
+	return content.word("receipt", []string{"required", "optional"}) == "required"
+}
 
 var payloadForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
 
@@ -194,14 +232,51 @@ func readPayload(content value) string {
 	return name
 }
 
-func readMail(content value) Mail {
+// CheckPayload finds fault with a payload that none of the templates writes.
+func (b *Book) CheckPayload(templates []string) Findings {
+	if slices.Contains(templates, b.playbooks.payload) {
+		return nil
+	}
+	finding := Finding{
+		File: playbooksFile, ID: idUnknownValue, Severity: SeverityError, Message: fmt.Sprintf("no template writes the payload %q", b.playbooks.payload),
+		Hint: didYouMean(b.playbooks.payload, "templates here", templates) + fmt.Sprintf("; brief_templates/payload.%s.tmpl would be one", b.playbooks.payload),
+	}
+	if b.playbooks.payloadPlace.missing() {
+		return Findings{finding}
+	}
+	out := &collector{}
+	b.playbooks.payloadPlace.into(out).add(finding)
+	return out.findings
+}
+
+func (p *playbooks) readMail(content value) {
 	s := content.section("retention_team", "data_team", "attach_up_to_kb")
 	if s.missing() {
-		return Mail{}
+		return
 	}
-	return Mail{
-		RetentionTeam: addressesOf(s.need("retention_team")), DataTeam: addressesOf(s.need("data_team")),
+	p.teamPlaces = map[string]value{teamRetention: s.need("retention_team"), teamData: s.need("data_team")}
+	p.mail = Mail{
+		RetentionTeam: addressesOf(p.teamPlaces[teamRetention]), DataTeam: addressesOf(p.teamPlaces[teamData]),
 		AttachUpTo: int64(s.need("attach_up_to_kb").wholeIn(0, maxAttachedKB)) << 10,
+	}
+}
+
+// warnOfSilentMail tells of a team that nobody is in, once messages go out: the mail is what is left when one does not
+// arrive.
+func (p *playbooks) warnOfSilentMail(now Rollout) {
+	if !now.Sends {
+		return
+	}
+	for _, team := range []struct{ name, missed string }{
+		{teamRetention, "nobody gets the brief when a message does not arrive"},
+		{teamData, "nobody is told when the warehouse or the rules are at fault"},
+	} {
+		if place := p.teamPlaces[team.name]; !place.missing() && len(place.node.Content) == 0 {
+			place.add(Finding{
+				ID: idNobodyTold, Severity: SeverityWarning, Hint: "write addresses: [ann@example.com]",
+				Message: fmt.Sprintf("the phase %s sends, and %s is empty: %s", now.Phase, team.name, team.missed),
+			})
+		}
 	}
 }
 
@@ -212,9 +287,16 @@ const (
 	maxTeam = 50
 )
 
+// The teams that get mail.
+const (
+	teamRetention = "retention_team"
+	teamData      = "data_team"
+)
+
 // addressesOf reads a list of mail addresses, with a name or without.
 func addressesOf(list value) []string {
 	var addresses []string
+	seen := map[string]bool{}
 	for i, item := range list.items() {
 		text := item.text()
 		if text == "" {
@@ -224,12 +306,13 @@ func addressesOf(list value) []string {
 		switch {
 		case err != nil || strings.ContainsFunc(address.Address, func(r rune) bool { return r <= ' ' || r > '~' }):
 			item.report(idType, fmt.Sprintf("%q is not a mail address", text), "write ann@example.com or Ann <ann@example.com>")
-		case slices.Contains(addresses, text):
-			item.report(idDuplicateName, text+" stands here twice", "")
+		case seen[strings.ToLower(address.Address)]:
+			item.report(idDuplicateName, address.Address+" stands here twice", "")
 		case i == maxTeam:
 			item.report(idTooLong, fmt.Sprintf("more than %d addresses", maxTeam), "write to a list's address instead")
 		default:
 			addresses = append(addresses, text)
+			seen[strings.ToLower(address.Address)] = true
 		}
 	}
 	return addresses
@@ -237,13 +320,22 @@ func addressesOf(list value) []string {
 
 // readLimit reads a pair of limits.
 func readLimit(content value, most float64) Limit {
+	return readLimitOf(content, func(limit value) float64 { return limit.numberIn(0, most) })
+}
+
+// readWholeLimit reads a pair of limits in whole numbers.
+func readWholeLimit(content value, most int) Limit {
+	return readLimitOf(content, func(limit value) float64 { return float64(limit.wholeIn(0, most)) })
+}
+
+func readLimitOf(content value, read func(value) float64) Limit {
 	s := content.section("warn_over", "stop_over")
 	if s.missing() {
 		return Limit{}
 	}
 	before := s.faults()
 	warn, stop := s.need("warn_over"), s.need("stop_over")
-	l := Limit{WarnOver: warn.numberIn(0, most), StopOver: stop.numberIn(0, most)}
+	l := Limit{WarnOver: read(warn), StopOver: read(stop)}
 	if s.faults() == before && l.StopOver < l.WarnOver {
 		stop.report(idOutOfBounds, fmt.Sprintf("stop_over %s lies below warn_over %s", stop.raw(), warn.raw()), "a queue is warned about before it is stopped")
 	}

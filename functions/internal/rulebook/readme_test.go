@@ -51,9 +51,9 @@ func TestReadmeTablesAreFresh(t *testing.T) {
 // figuresTable lists what a condition in monitoring.yaml may name.
 func figuresTable() string {
 	var table strings.Builder
-	table.WriteString("| figure | means | unit |\n| --- | --- | --- |\n")
+	table.WriteString("| figure | means | may be |\n| --- | --- | --- |\n")
 	for _, figure := range Figures {
-		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", figure.Name, figure.Meaning, figure.Unit)
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", figure.Name, figure.Meaning, figure.holds())
 	}
 	return table.String()
 }
@@ -129,7 +129,8 @@ func TestReadmeNamesEveryFault(t *testing.T) {
 		idFile, idYAML, idUnknownKey, idDuplicateKey, idMissingKey, idUnknownName, idUnknownValue, idDuplicateName, idType,
 		idNotAllowed, idTooLong, idMayBeEmpty, idMayBeNaN, idNoAction, idNoOtherwise, idOutOfBounds, idNeverMatches,
 		idShadowed, idBadPlaceholder, idFactBroken, idUnusedParam, idOverlap, idNoEffect, idHole, idDeadAction, idAlwaysSaid,
-		idNeverSaid, idConstantPart, idCapNeverActs, idScoreOverlap, idNotProven,
+		idNeverSaid, idConstantPart, idCapNeverActs, idScoreOverlap, idNotProven, idExpired, idInForce, idAlwaysHolds,
+		idPhase, idNobodyTold,
 	} {
 		if !strings.Contains(string(data), strings.TrimPrefix(id, "rules/")+"`") {
 			t.Errorf("rules/README.md does not tell of %s", id)

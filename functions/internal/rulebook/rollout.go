@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 
 	"github.com/retentionops/retentionops/functions"
 )
@@ -20,11 +21,51 @@ func loadRollout(files fs.FS, out *collector) (functions.Phase, map[functions.Ph
 	}
 	phase := functions.Phase(top.need("phase").word("phase", texts(functions.Phases)))
 	all := top.need("phases").section(texts(functions.Phases)...)
-	rollouts := map[functions.Phase]Rollout{}
+	rollouts, written := map[functions.Phase]Rollout{}, map[functions.Phase]section{}
+	before := top.faults()
 	for _, name := range functions.Phases {
-		rollouts[name] = readPhase(name, all.need(string(name)))
+		rollouts[name], written[name] = readPhase(name, all.need(string(name)))
+	}
+	if top.faults() == before {
+		warnOfPhases(rollouts, written)
 	}
 	return phase, rollouts
+}
+
+// warnOfPhases tells where phases are not apart as §16 wants them: shadow and pilot are for trying, and what they write
+// must not lie among what people act on.
+func warnOfPhases(rollouts map[functions.Phase]Rollout, written map[functions.Phase]section) {
+	production, pilot := rollouts[functions.PhaseProduction], rollouts[functions.PhasePilot]
+	warn := func(phase functions.Phase, key, message, hint string) {
+		at := written[phase].value
+		if content, has := written[phase].maybe(key); has {
+			at = content
+		}
+		at.add(Finding{ID: idPhase, Severity: SeverityWarning, Message: message, Hint: hint})
+	}
+	if slices.Contains(pilot.ActsOn, functions.Critical) {
+		warn(functions.PhasePilot, "acts_on", "the pilot acts on CRITICAL, which begins with production", "write acts_on: [WARNING]")
+	}
+	for _, severity := range alertSeverities {
+		if !slices.Contains(production.ActsOn, severity) {
+			warn(functions.PhaseProduction, "acts_on", fmt.Sprintf("production does not act on %s", severity),
+				"to let some days rest write a silence, which has an end")
+		}
+	}
+	if pilot.Sends && production.Sends {
+		if pilot.Channel == production.Channel {
+			warn(functions.PhasePilot, "channel", "the pilot writes to the channel of production", "name a test channel")
+		}
+		if pilot.TicketProject == production.TicketProject {
+			warn(functions.PhasePilot, "ticket_project", "the pilot opens tickets in the project of production", "name a test project")
+		}
+	}
+	for _, phase := range []functions.Phase{functions.PhaseShadow, functions.PhasePilot} {
+		if rollouts[phase].Folder == production.Folder {
+			warn(phase, "folder", fmt.Sprintf("the files of the phase %s lie where those of production lie", phase),
+				fmt.Sprintf("write folder: %s", phase))
+		}
+	}
 }
 
 var (
@@ -33,11 +74,11 @@ var (
 	folderForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 )
 
-func readPhase(phase functions.Phase, content value) Rollout {
+func readPhase(phase functions.Phase, content value) (Rollout, section) {
 	r := Rollout{Phase: phase}
 	s := content.section("acts_on", "sends", "channel", "ticket_project", "folder")
 	if s.missing() {
-		return r
+		return r, s
 	}
 	actsOn := s.need("acts_on")
 	for _, severity := range wordsOf(actsOn, "severity", texts(alertSeverities)) {
@@ -62,7 +103,7 @@ func readPhase(phase functions.Phase, content value) Rollout {
 		s.need("channel")
 		s.need("ticket_project")
 	}
-	return r
+	return r, s
 }
 
 // formed reads a text of some form from a key that may be left out.

@@ -89,10 +89,14 @@ func parameters(count int) string {
 // FuzzCheck reads foreign bytes as each of the files. It must not panic, must point at places that are there, and a
 // book that it gives must judge without an error, as the reference does.
 func FuzzCheck(f *testing.F) {
-	for _, name := range []string{"fields.yaml", "priority.yaml", "playbooks.yaml", "rollout.yaml", "priority_test.yaml"} {
+	for _, name := range []string{
+		"fields.yaml", "priority.yaml", "playbooks.yaml", "rollout.yaml", "priority_test.yaml", "monitoring.yaml", "silences.yaml",
+	} {
 		f.Add(name, rulesFile(f, name).Data)
 	}
 	f.Add("priority.yaml", []byte(strings.Replace(minimal, "WHEN", `"total_orders\u0020> 4 and 'x' in [1]"`, 1)))
+	f.Add("silences.yaml", []byte("silences:\n  - {from: 2026-12-21, to: 2026-12-27, who: A, why: B, severities: [WARNING]}\n"))
+	f.Add("monitoring.yaml", []byte("window: 1 day\ntargets: []\nalarms:\n  - {name: a, when: safe_div(failed_runs, runs, 0) > 0.5, tell: data_team, what: x}\n"))
 	f.Add("priority.yaml", []byte(strings.Replace(minimal, "WHEN", `>-`+"\n      {a: 1}", 1)))
 	customers := syntheticCustomers(20, 1)
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
@@ -108,6 +112,16 @@ func FuzzCheck(f *testing.F) {
 		checkPlaces(t, files, findings)
 		if book == nil {
 			return
+		}
+		checkPlaces(t, files, book.Reminders(day(11, 22)))
+		figures := map[string]float64{}
+		for _, figure := range rulebook.Figures {
+			figures[figure.Name] = figure.Low
+		}
+		for _, alarm := range book.Monitoring().Alarms {
+			if _, known := alarm.Holds(figures); !known {
+				t.Fatalf("%s: %s cannot be judged", alarm.Name, alarm.When)
+			}
 		}
 		judge, reference := book.NewJudge(money(t, "625")), book.NewReferenceJudge(money(t, "625"))
 		for i := range customers {

@@ -1,6 +1,7 @@
 package rulebook
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -149,6 +150,9 @@ func playbooksSchema() *jsonschema.Schema {
 	for _, severity := range alertSeverities {
 		playbooks = append(playbooks, playbook(string(severity)))
 	}
+	team := func(description string) *jsonschema.Schema {
+		return most(maxTeam, listOf(description, formed("ann@example.com or Ann <ann@example.com>", `^[^@]*[^@\s]+@[^@\s]+$`), 0))
+	}
 	address := &jsonschema.Schema{Type: "string", Description: `the page that a brief links to; "" for none`, Pattern: `^(https?://.+)?$`}
 	count := func(description string, low, high float64) *jsonschema.Schema {
 		return wholeBetween(description, low, high)
@@ -162,8 +166,8 @@ func playbooksSchema() *jsonschema.Schema {
 		key{"receipt", oneOf("whether a delivery counts only with a message or ticket id", "required", "optional"), false},
 		key{"payload", formed("the template of the webhook's body: make is brief_templates/payload.make.tmpl", payloadForm.String()), true},
 		key{"mail", mapOf("who gets mail, and what goes with it",
-			key{"retention_team", listOf("told when a message did not arrive", sentence("ann@example.com or Ann <ann@example.com>"), 0), false},
-			key{"data_team", listOf("told when the data or its warehouse is at fault", sentence("ann@example.com or Ann <ann@example.com>"), 0), false},
+			key{teamRetention, team("told when a message did not arrive"), false},
+			key{teamData, team("told when the data or its warehouse is at fault"), false},
 			key{"attach_up_to_kb", count("kilobytes of audiences that may be attached; 0 attaches none", 0, maxAttachedKB), false}), true},
 		key{"brief", mapOf("what a brief shows",
 			key{"top_customers", count("of each tier", 0, 20), false}, key{"show_customer_ids", yesNoSchema("whether a brief names customers by their id"), false},
@@ -174,7 +178,9 @@ func playbooksSchema() *jsonschema.Schema {
 			key{"tier_shrinkage", limits("shrinkage of one tier against the queue sent last", 100), false},
 			key{"set_aside_share", limits("customers that could not be judged, of all", 100), false},
 			key{"unknown_status_share", limits("customers whose status is a word that nobody knows, of all", 100), true},
-			key{"stale_days", limits("days between today and the day of the data", mostDays), true},
+			key{"stale_days", mapOf("days between today and the day of the data, in whole days",
+				key{"warn_over", count("above it a queue is warned about", 0, mostDays), false},
+				key{"stop_over", count("above it a queue is not sent, unless a named person overrides it", 0, mostDays), false}), true},
 			key{"min_tier_size", count("growth and shrinkage of a smaller tier are not looked at", 0, 1_000_000_000), false}), false},
 	)
 	s.Title = "RetentionOps: playbooks.yaml"
@@ -217,18 +223,19 @@ func rolloutSchema() *jsonschema.Schema {
 func monitoringSchema() *jsonschema.Schema {
 	lines := []string{"one line over the figures, such as success_rate < 90. Figures:"}
 	for _, figure := range Figures {
-		lines = append(lines, figure.Name+": "+figure.Meaning)
+		lines = append(lines, fmt.Sprintf("%s: %s (%s)", figure.Name, figure.Meaning, figure.holds()))
 	}
-	condition := strings.Join(lines, "\n")
-	days := func(description string) *jsonschema.Schema { return formed(description, `^[1-9][0-9]{0,2} days?$`) }
+	condition := refer(whenName)
+	days := func(description string) *jsonschema.Schema { return formed(description, daysForm.String()) }
 	s := mapOf("What health is held against.",
 		key{"window", days("what the figures are of, such as 30 days"), false},
-		key{"targets", listOf("what the figures should be; they raise no alarm", sentence(condition), 0), false},
-		key{"alarms", listOf("what somebody is told of, once when it begins and once when it ends", mapOf("",
+		key{"targets", most(maxTargets, listOf("what the figures should be, one line a figure; they raise no alarm", condition, 0)), false},
+		key{"alarms", most(maxAlarms, listOf("what somebody is told of, once when it begins and once when it ends", mapOf("",
 			key{"name", formed("what the alarm is remembered by", idForm.String()), false},
-			key{"when", sentence(condition), false}, key{"for", days("so many days in a row; left out: over the whole window"), true},
-			key{"tell", oneOf("who is told", tellWords...), false}, key{"what", sentence("what it means, for people"), false}), 0), false})
+			key{"when", condition, false}, key{"for", days("so many days in a row; left out: over the whole window"), true},
+			key{"tell", oneOf("who is told", tellWords...), false}, key{"what", sentence("what it means, for people"), false}), 0)), false})
 	s.Title = "RetentionOps: monitoring.yaml"
+	s.Definitions = map[string]*jsonschema.Schema{whenName: expressionSchema(strings.Join(lines, "\n"))}
 	return s
 }
 
@@ -240,9 +247,9 @@ func silencesSchema() *jsonschema.Schema {
 	severities := listOf("what it silences; left out: all of them", oneOf("", texts(alertSeverities)...), 1)
 	severities.UniqueItems = true
 	s := mapOf("Times in which alerts set nothing going.",
-		key{"silences", listOf("", mapOf("",
+		key{"silences", most(maxSilences, listOf("times, each with an end", mapOf("",
 			key{"from", day("the first day of alerts"), false}, key{"to", day("the last day of alerts; at most 92 days in all"), false},
-			key{"who", sentence("whom to ask"), false}, key{"why", sentence("the reason"), false}, key{"severities", severities, true}), 0), false})
+			key{"who", sentence("whom to ask"), false}, key{"why", sentence("the reason"), false}, key{"severities", severities, true}), 0)), false})
 	s.Title = "RetentionOps: silences.yaml"
 	return s
 }

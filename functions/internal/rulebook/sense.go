@@ -76,7 +76,7 @@ func (c *check) top(tree *parser.Tree, want kind) sense {
 	switch {
 	case s.sort == bad:
 	case want == kindYesNo && s.sort != aTruth:
-		c.at(tree.Node, idType, "a condition is yes or no; this is "+describe(s), "compare it with something, such as total_revenue > 2000")
+		c.at(tree.Node, idType, "a condition is yes or no; this is "+describe(s), "compare it with something, such as "+c.scope.example())
 	case want != kindYesNo && s.sort != aNumber:
 		c.at(tree.Node, idType, "expected a number; this is "+describe(s), "")
 	}
@@ -162,12 +162,16 @@ func (c *check) visit(node *ast.Node, k known) sense {
 			return c.call(*node, callee.Value, n.Arguments, k)
 		}
 	}
-	c.at(*node, idNotAllowed, "this kind of expression is not allowed", "allowed: "+grammar)
+	c.at(*node, idNotAllowed, "this kind of expression is not allowed", "allowed: "+c.scope.grammar())
 	return sense{}
 }
 
 // grammar is all that an expression may hold, for hints.
 const grammar = `names, numbers, "texts", + - * /, < <= > >= == !=, and or not, in [X, Y], ??, c ? a : b, ` +
+	"ln min max abs round floor ceil safe_div"
+
+// figureGrammar is the same over figures, which are numbers and never empty.
+const figureGrammar = "names, numbers, + - * /, < <= > >= == !=, and or not, in [1, 2], c ? a : b, " +
 	"ln min max abs round floor ceil safe_div"
 
 // name reads a field or a parameter.
@@ -207,7 +211,7 @@ func (c *check) unknownName(n *ast.IdentifierNode) {
 	}
 	names := append(c.scope.vocabulary.names(), slices.Sorted(maps.Keys(c.scope.parameters))...)
 	hint := c.scope.meant(n.Value, "names here", names)
-	if n.Value == "null" || n.Value == "None" {
+	if (n.Value == "null" || n.Value == "None") && c.scope.ofCustomers() {
 		hint = "an empty field is nil: write avg_order_value == nil"
 	}
 	c.at(n, idUnknownName, fmt.Sprintf("unknown name %q", n.Value), hint)
@@ -239,7 +243,7 @@ func (c *check) unary(n *ast.UnaryNode, k known) sense {
 		}
 		return sense{sort: aNumber, interval: s.interval}
 	}
-	c.at(n, idNotAllowed, n.Operator+" is not allowed here", "allowed: "+grammar)
+	c.at(n, idNotAllowed, n.Operator+" is not allowed here", "allowed: "+c.scope.grammar())
 	return sense{}
 }
 
@@ -263,7 +267,7 @@ func (c *check) binary(n *ast.BinaryNode, k known) sense {
 	case "+", "-", "*", "/":
 		return c.arithmetic(n, k)
 	}
-	c.fault(n.Location().From, n.Location().To, idNotAllowed, n.Operator+" is not allowed here", "allowed: "+grammar)
+	c.fault(n.Location().From, n.Location().To, idNotAllowed, n.Operator+" is not allowed here", "allowed: "+c.scope.grammar())
 	return sense{}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -23,7 +24,10 @@ type Silence struct {
 }
 
 // longestSilence is how many days a silence may last: one that nobody remembers is a switched off alarm.
-const longestSilence = 92
+const (
+	longestSilence = 92
+	maxSilences    = 200
+)
 
 // covers tells whether the silence is about an alert.
 func (s Silence) covers(date functions.Date, severity functions.Severity) bool {
@@ -33,6 +37,7 @@ func (s Silence) covers(date functions.Date, severity functions.Severity) bool {
 // loadSilences reads silences.yaml. A folder of an earlier version has none.
 func loadSilences(files fs.FS, out *collector) []Silence {
 	if lacks(files, silencesFile) {
+		out.remind(silencesFile, "the file is missing: no alert is silenced")
 		return nil
 	}
 	document, _ := openDocument(files, silencesFile, out)
@@ -44,7 +49,11 @@ func loadSilences(files fs.FS, out *collector) []Silence {
 		return nil
 	}
 	var silences []Silence
-	for _, item := range top.need("silences").items() {
+	for i, item := range top.need("silences").items() {
+		if i == maxSilences {
+			item.report(idTooLong, fmt.Sprintf("there are more than %d silences", maxSilences), "take out those that have ended")
+			break
+		}
 		silences = append(silences, readSilence(item))
 	}
 	return silences
@@ -114,14 +123,12 @@ func (b *Book) Silence(date functions.Date, severity functions.Severity) (Silenc
 	return Silence{}, false
 }
 
-// Reminders are warnings about silences that only a clock can give: those that have ended, and those that begin more
-// than a year from now, where the year is most likely a slip.
+// Reminders are what only a clock can say of silences: a warning of those that have ended and of those that begin more
+// than a year from now, where the year is most likely a slip, and a note of those in force.
 func (b *Book) Reminders(today functions.Date) Findings {
 	out := &collector{}
 	for _, silence := range b.silences {
-		doc := *silence.place.doc // the book stays as it is
-		doc.out = out
-		place := value{&doc, silence.place.node}
+		place := silence.place.into(out)
 		switch {
 		case silence.To.Before(today):
 			place.add(Finding{
@@ -132,6 +139,11 @@ func (b *Book) Reminders(today functions.Date) Findings {
 			place.add(Finding{
 				ID: idExpired, Severity: SeverityWarning, Message: fmt.Sprintf("the silence begins on %s, more than a year from now", silence.From),
 				Hint: "is the year right?",
+			})
+		case !silence.From.After(today):
+			place.add(Finding{
+				ID: idInForce, Severity: SeverityNote,
+				Message: fmt.Sprintf("until %s %s sets nothing going: %s (%s)", silence.To, strings.Join(texts(silence.Severities), " and "), silence.Why, silence.Who),
 			})
 		}
 	}

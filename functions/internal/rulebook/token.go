@@ -27,6 +27,12 @@ var strangeOperators = map[string]string{
 	".": "there is nothing to reach into", "{": "", "}": "",
 }
 
+// numbersOnly are hints for where there are only numbers, and nothing has a name of its own.
+var numbersOnly = map[string]string{
+	"..": "write x >= 2 and x <= 3", "%": "write the number alone: a rate is in percent", "matches": "a figure is a number", "contains": "a figure is a number",
+	"startsWith": "a figure is a number", "endsWith": "a figure is a number", "let": "a condition is one expression",
+}
+
 // readTokens reports what people write who know another language, at its place and in words. It gives false when the
 // text is not worth parsing.
 func (c *check) readTokens(text string) bool {
@@ -72,7 +78,11 @@ var threeDigits = regexp.MustCompile(`^[0-9]{3}$`)
 // readToken looks at one token and the next. It gives the end of what it reported, when that is more than the token.
 func (c *check) readToken(token, next lexer.Token, depth int) (end int) {
 	adjacent := token.To == next.From
-	switch hint, strange := strangeOperators[token.Value]; {
+	hint, strange := strangeOperators[token.Value]
+	if other, has := numbersOnly[token.Value]; has && !c.scope.ofCustomers() {
+		hint = other
+	}
+	switch {
 	case token.Is(lexer.Operator, "=") && adjacent && next.Is(lexer.Operator, ">", "<"):
 		c.fault(token.From, next.To, idYAML, fmt.Sprintf("write %s=, not =%s", next.Value, next.Value), "")
 	case token.Is(lexer.Operator, "="):
@@ -134,9 +144,17 @@ func (c *check) syntaxError(text string, err error) {
 	case strings.Contains(message, "literal not terminated"):
 		message = "a text that begins with a quote does not end"
 	case strings.Contains(message, "unrecognized character"):
-		message, hint = "this sign is not expected here", `texts stand in quotes: "ACTIVE"`
+		message = "this sign is not expected here"
+		if c.scope.ofCustomers() {
+			hint = `texts stand in quotes: "ACTIVE"`
+		}
 	case strings.Contains(message, "cannot be mixed"):
-		message, hint = "?? needs parentheses around it beside another operator", "write (avg_order_value ?? 0) > 5"
+		message = "?? needs parentheses around it beside another operator"
+		if c.scope.ofCustomers() {
+			hint = "write (avg_order_value ?? 0) > 5"
+		}
+	case strings.Contains(message, "bad number syntax"):
+		message, hint = "this is not a number", "write the number alone, without its unit"
 	case strings.Contains(message, "invalid integer literal"), strings.Contains(message, "invalid float literal"):
 		message = "this is too large a number"
 	default:

@@ -47,6 +47,13 @@ func (v value) add(finding Finding) {
 	v.doc.reportAt(at, length, finding)
 }
 
+// into is the same value with another collector, for what is asked of it after it was read.
+func (v value) into(out *collector) value {
+	doc := *v.doc
+	doc.out = out
+	return value{&doc, v.node}
+}
+
 // faults counts what was reported so far, to tell whether reading something went well.
 func (v value) faults() int {
 	if v.missing() {

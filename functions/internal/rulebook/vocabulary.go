@@ -35,6 +35,8 @@ type vocabulary struct {
 	byName map[string]*field
 	facts  []*fact
 	vets   *vetting
+
+	trial func() trial // what its expressions are evaluated in; nil: a customer
 }
 
 func (v *vocabulary) names() []string {
@@ -209,13 +211,21 @@ func (v *vocabulary) readFacts(list value) {
 	}
 }
 
+// oneOfThem puts the article before a noun.
+func oneOfThem(noun string) string {
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
 // identifier reads the name of a rule or a fact: small letters, digits and dashes, each name once.
 func (v value) identifier(what string, seen map[string]bool) string {
 	name := v.text()
 	switch {
 	case name == "":
 	case !idForm.MatchString(name):
-		v.report(idType, fmt.Sprintf("%q cannot name a %s", name, what), "use small letters, digits and dashes, such as active-high")
+		v.report(idType, fmt.Sprintf("%q cannot name %s", name, oneOfThem(what)), "use small letters, digits and dashes, such as active-high")
 	case seen[name]:
 		v.report(idDuplicateName, fmt.Sprintf("there are two %ss named %s", what, name), "")
 	default:
