@@ -110,3 +110,45 @@ func ExampleBook_Page() {
 	// What to do
 	// How customers of a tier are ranked
 }
+
+func ExampleAlarm_Holds() {
+	book, err := rulebook.Load(rules.FS)
+	if err != nil {
+		panic(err)
+	}
+	for _, alarm := range book.Monitoring().Alarms {
+		holds, known := alarm.Holds(map[string]float64{"success_rate": 88, "alerts": 3})
+		fmt.Println(alarm.Name, holds, known)
+	}
+	// Output:
+	// success-low true true
+	// slow false false
+	// too-sensitive false true
+	// too-conservative false false
+}
+
+func ExampleBook_Silence() {
+	files := fstest.MapFS{}
+	for _, name := range rulebook.FileNames() {
+		data, err := rules.FS.ReadFile(name)
+		if err != nil {
+			panic(err)
+		}
+		files[name] = &fstest.MapFile{Data: data}
+	}
+	files["silences.yaml"] = &fstest.MapFile{Data: []byte(`silences:
+  - {from: 2026-12-21, to: 2026-12-27, who: Ann, why: Everybody is on holiday., severities: [WARNING]}
+`)}
+	book, err := rulebook.Load(files)
+	if err != nil {
+		panic(err)
+	}
+	christmas := functions.Date{Year: 2026, Month: 12, Day: 24}
+	for _, severity := range []functions.Severity{functions.Warning, functions.Critical} {
+		silence, silenced := book.Silence(christmas, severity)
+		fmt.Println(severity, silenced, silence.Why)
+	}
+	// Output:
+	// WARNING true Everybody is on holiday.
+	// CRITICAL false
+}
