@@ -56,7 +56,7 @@ type Receiver struct {
 
 // Receipt is the answer that confirms a playbook run. Only an answer with a Slack timestamp or a ticket confirms.
 type Receipt struct {
-	Receipt        string `json:"receipt"` // done, duplicate (with the first receipt's ids) or expired
+	Receipt        string `json:"receipt"` // done, partial, duplicate (with the first receipt's ids) or expired
 	RunID          string `json:"run_id,omitempty"`
 	SlackMessageTS string `json:"slack_message_ts,omitempty"`
 	TicketID       string `json:"ticket_id,omitempty"`
@@ -65,6 +65,7 @@ type Receipt struct {
 // The words of a receipt that this receiver uses.
 const (
 	receiptDone      = "done"
+	receiptPartial   = "partial" // Slack or Jira would not have taken what they were sent
 	receiptDuplicate = "duplicate"
 	receiptExpired   = "expired"
 )
@@ -231,14 +232,20 @@ func (r *Receiver) work(id string, body []byte) (Receipt, *refusal) {
 			p.Severity, p.Date, id, p.ExpiresAt.Format(time.RFC3339)))
 		return c.Receipt, nil
 	}
-	c.Posts = 1
-	c.Receipt = Receipt{Receipt: receiptDone, RunID: p.RunID, SlackMessageTS: r.slackTS(now), TicketID: p.Ticket.Update}
-	if c.Receipt.TicketID == "" {
-		c.Receipt.TicketID = fmt.Sprintf("RET-%d", r.ticket)
-		c.Tickets = 1
+	c.Receipt = Receipt{Receipt: receiptPartial, RunID: p.RunID}
+	if p.slackTakes() {
+		c.Posts, c.Receipt.SlackMessageTS = 1, r.slackTS(now)
+	}
+	switch {
+	case !p.jiraTakes():
+	case p.Ticket.Update != "":
+		c.Updates, c.Receipt.TicketID = 1, p.Ticket.Update
+	default:
+		c.Tickets, c.Receipt.TicketID = 1, fmt.Sprintf("RET-%d", r.ticket)
 		r.ticket++
-	} else {
-		c.Updates = 1
+	}
+	if c.Receipt.SlackMessageTS != "" && c.Receipt.TicketID != "" {
+		c.Receipt.Receipt = receiptDone
 	}
 	r.printer.print(p.scenario(id, c.Receipt)...)
 	return c.Receipt, nil

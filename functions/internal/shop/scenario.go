@@ -15,6 +15,7 @@ type payload struct {
 	Date          string             `json:"date"`
 	Severity      functions.Severity `json:"severity"`
 	BriefMarkdown string             `json:"brief_markdown"`
+	Message       string             `json:"message"` // of the flat payload
 	Metrics       struct {
 		Current  *float64 `json:"current_value"`
 		Baseline *float64 `json:"baseline_value"`
@@ -48,6 +49,34 @@ type payload struct {
 		Label    string    `json:"label"`
 		Update   string    `json:"update"` // the ticket that this playbook goes on with
 	} `json:"ticket"`
+
+	// What the scenario hands to Slack and Jira as it is: JSON in a text.
+	SlackBlocks string `json:"slack_blocks"`
+	JiraBody    string `json:"jira_body"`
+}
+
+// slackTakes says whether Slack would take the blocks: it refuses a message with blocks that are no JSON list.
+func (p *payload) slackTakes() bool {
+	var blocks []json.RawMessage
+	return p.SlackBlocks == "" || json.Unmarshal([]byte(p.SlackBlocks), &blocks) == nil
+}
+
+// jiraTakes says whether Jira would take the request: an object with a title and, for a ticket to open, with its
+// project and type.
+func (p *payload) jiraTakes() bool {
+	if p.JiraBody == "" {
+		return true // the scenario fills the fields by itself
+	}
+	var request struct {
+		Fields struct {
+			Project   struct{ Key string }
+			IssueType struct{ Name string }
+			Summary   string
+		}
+	}
+	err := json.Unmarshal([]byte(p.JiraBody), &request)
+	opened := request.Fields.Project.Key != "" && request.Fields.IssueType.Name != ""
+	return err == nil && request.Fields.Summary != "" && (opened || p.Ticket.Update != "")
 }
 
 // fault says why the scenario has no route for the payload; empty when it has one.
@@ -82,7 +111,7 @@ func (p *payload) mention() string {
 
 // message is the text of the Slack message with its mention, which is not put twice.
 func (p *payload) message() string {
-	text, mention := either(p.Slack.Text, p.BriefMarkdown), p.mention()
+	text, mention := either(p.Slack.Text, either(p.BriefMarkdown, p.Message)), p.mention()
 	if mention != "" && !strings.Contains(text, mention) {
 		return mention + " " + text
 	}
@@ -91,26 +120,9 @@ func (p *payload) message() string {
 
 // scenario is what the playbook of §9.2 and §9.3 does with the payload, told in lines.
 func (p *payload) scenario(id string, receipt Receipt) []string {
-	lines := []string{
-		fmt.Sprintf("%s playbook for %s (%s)%s", p.Severity, p.Date, id, p.metricsNote()),
-		fmt.Sprintf("would post to Slack %s, notifying %s%s, ts %s:",
-			either(p.Slack.Channel, "#retention-alerts"), either(p.mention(), "nobody"), p.blocksNote(), receipt.SlackMessageTS),
-	}
-	for line := range splitLines(clip(p.message(), slackTextLimit)) {
-		lines = append(lines, "  | "+line)
-	}
-	priority := "High"
-	if p.Severity == functions.Critical {
-		priority = "Highest"
-	}
-	verb := "open"
-	if p.Ticket.Update != "" {
-		verb = "update"
-	}
-	lines = append(lines, fmt.Sprintf("would %s Jira %s in %s: %s, priority %s, %q%s%s", verb, receipt.TicketID,
-		either(p.Ticket.Project, "RETENTION"), either(p.Ticket.Type, "Task"), either(p.Ticket.Priority, priority),
-		either(p.Ticket.Title, fmt.Sprintf("Retention Alert %s - %s", p.Severity, p.Date)),
-		timeNote(", due ", p.Ticket.Due), textNote(", label ", p.Ticket.Label)))
+	lines := []string{fmt.Sprintf("%s playbook for %s (%s)%s", p.Severity, p.Date, id, p.metricsNote())}
+	lines = append(lines, p.post(receipt.SlackMessageTS)...)
+	lines = append(lines, p.opened(receipt.TicketID))
 	for _, tier := range []struct {
 		name  functions.Tier
 		count int64
@@ -123,7 +135,40 @@ func (p *payload) scenario(id string, receipt Receipt) []string {
 		lines = append(lines, fmt.Sprintf("audience %s: %d customers%s", tier.name, tier.count,
 			textNote(", ", either(tier.link, "not exported"))))
 	}
-	return append(lines, "receipt done: Slack "+receipt.SlackMessageTS+", ticket "+receipt.TicketID)
+	return append(lines, fmt.Sprintf("receipt %s: Slack %s, ticket %s", receipt.Receipt,
+		either(receipt.SlackMessageTS, "none"), either(receipt.TicketID, "none")))
+}
+
+// post tells of the Slack message.
+func (p *payload) post(ts string) []string {
+	if ts == "" {
+		return []string{"Slack would refuse the message: slack_blocks is no JSON list"}
+	}
+	lines := []string{fmt.Sprintf("would post to Slack %s, notifying %s%s, ts %s:",
+		either(p.Slack.Channel, "#retention-alerts"), either(p.mention(), "nobody"), p.blocksNote(), ts)}
+	for line := range splitLines(clip(p.message(), slackTextLimit)) {
+		lines = append(lines, "  | "+line)
+	}
+	return lines
+}
+
+// opened tells of the Jira ticket.
+func (p *payload) opened(id string) string {
+	if id == "" {
+		return "Jira would refuse the ticket: jira_body is no request that it knows"
+	}
+	priority := "High"
+	if p.Severity == functions.Critical {
+		priority = "Highest"
+	}
+	verb := "open"
+	if p.Ticket.Update != "" {
+		verb = "update"
+	}
+	return fmt.Sprintf("would %s Jira %s in %s: %s, priority %s, %q%s%s", verb, id,
+		either(p.Ticket.Project, "RETENTION"), either(p.Ticket.Type, "Task"), either(p.Ticket.Priority, priority),
+		either(p.Ticket.Title, fmt.Sprintf("Retention Alert %s - %s", p.Severity, p.Date)),
+		timeNote(", due ", p.Ticket.Due), textNote(", label ", p.Ticket.Label))
 }
 
 func (p *payload) metricsNote() string {
@@ -142,7 +187,11 @@ func (p *payload) metricsNote() string {
 
 func (p *payload) blocksNote() string {
 	var blocks []json.RawMessage
-	if json.Unmarshal(p.Slack.Blocks, &blocks) != nil || len(blocks) == 0 {
+	encoded := []byte(p.SlackBlocks)
+	if len(encoded) == 0 {
+		encoded = p.Slack.Blocks
+	}
+	if json.Unmarshal(encoded, &blocks) != nil || len(blocks) == 0 {
 		return ""
 	}
 	return fmt.Sprintf(", %d blocks with this text", len(blocks))
