@@ -110,7 +110,7 @@ func (d *desk) runner(ctx context.Context) (*playbook.Runner, error) {
 			Warehouse: day.Warehouse, CSV: d.env.Exports, Sheets: d.env.Sheets, CSVAt: config.Exports, SheetsAt: config.Sheets,
 			Settings: csv, Logger: d.env.Logger(),
 		},
-		Target: target, RulesStale: d.env.RulesStale(),
+		Target: target, RulesStale: d.env.RulesStale(), Answer: d.env.Waits().Webhook, Between: d.env.Waits().WebhookPause,
 		Log: log, Archive: papers, Client: d.client, Config: webhook, Mail: d.env.Mail, Logger: d.env.Logger(), Now: d.env.Now, NewID: d.env.NewID,
 	}, nil
 }

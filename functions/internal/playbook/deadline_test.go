@@ -21,7 +21,7 @@ func TestDeadlinesNest(t *testing.T) {
 	if end > endReserve {
 		t.Errorf("the end of a run takes up to %s, %s are kept back", end, endReserve)
 	}
-	const sending = sendAttempts*attemptTimeout + (sendAttempts-1)*busyPause*(100+retryJitter*100)/100
+	const sending = sendAttempts*DefaultAnswer + (sendAttempts-1)*busyTimes*DefaultBetween*(100+retryJitter*100)/100
 	if stages := DefaultLongest - endReserve; sending > stages*2/3 {
 		t.Errorf("the sending takes up to %s of the %s that the stages have", sending, stages)
 	}

@@ -68,6 +68,8 @@ type Runner struct {
 	Longest time.Duration // of a run; 0 is DefaultLongest
 	Hold    time.Duration // of a claim; 0 is DefaultHold. It must be longer than Longest
 	Fresh   time.Duration // of a message; 0 is DefaultFresh
+	Answer  time.Duration // of the webhook, at the longest; 0 is DefaultAnswer
+	Between time.Duration // two attempts at the webhook; 0 is DefaultBetween
 
 	Pause  func(context.Context, time.Duration) error // waits between attempts; nil waits by the machine's clock
 	Jitter func() float64                             // 0 to 1, spreads the pauses; nil is random
@@ -260,7 +262,7 @@ func (w *run) sender() (*sender, error) {
 	}
 	s := &sender{
 		client: w.Client, url: w.Config.URL, apiKey: w.Config.APIKey, signers: signers,
-		required: w.Book.ReceiptRequired(), now: w.Now, pause: w.Pause, jitter: w.Jitter,
+		required: w.Book.ReceiptRequired(), now: w.Now, pause: w.Pause, jitter: w.Jitter, between: w.Between, answerIn: w.Answer,
 	}
 	if s.client == nil {
 		s.client = http.DefaultClient

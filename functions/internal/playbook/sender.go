@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -23,11 +24,15 @@ import (
 
 // How the webhook is tried (§14: two retries, five seconds apart).
 const (
-	sendAttempts   = 3
-	retryPause     = 5 * time.Second
-	busyPause      = 10 * time.Second // after a 429: Make.com counts the requests of ten seconds
-	retryJitter    = 0.2              // of the pause, added at random so that many runs do not come back together
-	attemptTimeout = 30 * time.Second // the upper end of what the Standard Webhooks specification recommends
+	sendAttempts = 3
+	// DefaultBetween is the pause between two attempts of a Runner that names no other.
+	DefaultBetween = 5 * time.Second
+	// DefaultAnswer is how long the webhook may take to answer when a Runner names no other time: the upper end of what
+	// the Standard Webhooks specification recommends.
+	DefaultAnswer = 30 * time.Second
+
+	busyTimes   = 2   // as long after a 429: Make.com counts the requests of ten seconds
+	retryJitter = 0.2 // of the pause, added at random so that many runs do not come back together
 )
 
 // longestAsked stands for every pause that is asked for and is longer: none of them fits into a run.
@@ -49,6 +54,8 @@ type sender struct {
 	now      func() time.Time
 	pause    func(context.Context, time.Duration) error
 	jitter   func() float64 // 0 to 1
+	between  time.Duration  // two attempts; 0 is DefaultBetween
+	answerIn time.Duration  // 0 is DefaultAnswer
 
 	mayHaveRun bool // an attempt of an earlier run may have been worked
 }
@@ -70,7 +77,7 @@ func (s *sender) send(ctx context.Context, message *stored, begun func(attempt i
 		begun(result.attempts)
 		answer, err := s.post(ctx, message)
 		if err != nil {
-			result.verdict = verdict{state: functions.DeliveryUnknown, retry: true, why: faultWords(err)}
+			result.verdict = verdict{state: functions.DeliveryUnknown, retry: true, why: faultWords(err, s.deadline())}
 			if answered { // an answer was there before: something is known
 				result.state = functions.DeliveryUnconfirmed
 			}
@@ -92,7 +99,7 @@ func (s *sender) send(ctx context.Context, message *stored, begun func(attempt i
 		}
 		wait := max(s.wait(result.status), answer.retryAfter(s.now()))
 		// A context's deadline is of the machine's clock, whatever clock the run is told.
-		if deadline, has := ctx.Deadline(); has && time.Until(deadline) < wait+attemptTimeout {
+		if deadline, has := ctx.Deadline(); has && time.Until(deadline) < wait+s.deadline() {
 			result.why += fmt.Sprintf("; the next try in %s does not fit into this run", wait.Round(time.Second))
 			return result
 		}
@@ -105,12 +112,15 @@ func (s *sender) send(ctx context.Context, message *stored, begun func(attempt i
 
 // wait is our own pause after an answer with that status; 0 stands for none.
 func (s *sender) wait(status int) time.Duration {
-	pause := retryPause
+	pause := cmp.Or(s.between, DefaultBetween)
 	if status == http.StatusTooManyRequests {
-		pause = busyPause
+		pause *= busyTimes
 	}
 	return time.Duration(float64(pause) * (1 + retryJitter*s.jitter()))
 }
+
+// deadline is how long one attempt may take.
+func (s *sender) deadline() time.Duration { return cmp.Or(s.answerIn, DefaultAnswer) }
 
 // answer is what came back from one attempt.
 type answer struct {
@@ -120,7 +130,7 @@ type answer struct {
 }
 
 func (s *sender) post(ctx context.Context, message *stored) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.deadline())
 	defer cancel()
 	body := []byte(message.Body)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
@@ -192,7 +202,7 @@ func (a answer) retryAfter(now time.Time) time.Duration {
 }
 
 // faultWords says why there was no answer. The error's own text is not used: it shows the URL, which is a secret.
-func faultWords(err error) string {
+func faultWords(err error, deadline time.Duration) string {
 	var (
 		name      *net.DNSError
 		unknownCA x509.UnknownAuthorityError
@@ -208,7 +218,7 @@ func faultWords(err error) string {
 	case errors.As(err, &badCert), errors.As(err, &unknownCA), errors.As(err, &wrongHost):
 		return "no answer: the webhook's certificate is not trusted"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Sprintf("no answer within %s", attemptTimeout)
+		return fmt.Sprintf("no answer within %s", deadline)
 	case errors.Is(err, context.Canceled):
 		return "no answer: the run was stopped"
 	default:

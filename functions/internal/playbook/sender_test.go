@@ -343,17 +343,33 @@ func TestNoAnswerTellsNoSecret(t *testing.T) {
 	}
 }
 
+// TestWaitsMayBeShorter has a receiver that never answers and one that is busy.
+func TestWaitsMayBeShorter(t *testing.T) {
+	t.Parallel()
+	silent := newHook(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	s, _ := newSender(t, silent.URL)
+	s.answerIn, s.between = 50*time.Millisecond, time.Second
+	got := s.send(t.Context(), messageOf(`{}`), func(int) {})
+	if want := "no answer within 50ms"; got.why != want || got.attempts != sendAttempts {
+		t.Errorf("got %q after %d attempts, want %q after %d", got.why, got.attempts, want, sendAttempts)
+	}
+	s.jitter = func() float64 { return 0 }
+	if got := []time.Duration{s.wait(0), s.wait(http.StatusTooManyRequests)}; got[0] != time.Second || got[1] != busyTimes*time.Second {
+		t.Errorf("the pauses are %v", got)
+	}
+}
+
 func TestThePauseWatchesTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		if err := pauseFor(t.Context(), retryPause); err != nil || time.Since(began) != retryPause {
-			t.Errorf("got %v after %s, want nil after %s", err, time.Since(began), retryPause)
+		if err := pauseFor(t.Context(), DefaultBetween); err != nil || time.Since(began) != DefaultBetween {
+			t.Errorf("got %v after %s, want nil after %s", err, time.Since(began), DefaultBetween)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began = time.Now()
-		if err := pauseFor(ctx, retryPause); err == nil || time.Since(began) != time.Second {
+		if err := pauseFor(ctx, DefaultBetween); err == nil || time.Since(began) != time.Second {
 			t.Errorf("got %v after %s, want an error after 1s", err, time.Since(began))
 		}
 	})

@@ -154,6 +154,15 @@ func (b *Book) WithPhase(phase functions.Phase) *Book {
 	return &other
 }
 
+// WithMail gives the same book with others who get mail; what may be attached stays.
+func (b *Book) WithMail(mail Mail) *Book {
+	other, playbooks := *b, *b.playbooks
+	playbooks.mail.RetentionTeam = slices.Clone(mail.RetentionTeam)
+	playbooks.mail.DataTeam = slices.Clone(mail.DataTeam)
+	other.playbooks = &playbooks
+	return &other
+}
+
 // Detection gives the declared thresholds of the detection.
 func (b *Book) Detection() Detection { return b.playbooks.detection }
 

@@ -162,6 +162,19 @@ func TestRolloutOfEachPhase(t *testing.T) {
 	}
 }
 
+func TestOthersMayGetTheMail(t *testing.T) {
+	t.Parallel()
+	book := shipped(t)
+	others := rulebook.Mail{RetentionTeam: []string{"ann@example.com"}, DataTeam: []string{"ben@example.com"}, AttachUpTo: 1}
+	want := rulebook.Mail{RetentionTeam: others.RetentionTeam, DataTeam: others.DataTeam, AttachUpTo: book.Mail().AttachUpTo}
+	if diff := cmp.Diff(want, book.WithMail(others).Mail()); diff != "" {
+		t.Errorf("mail (-want +got):\n%s", diff)
+	}
+	if got := book.Mail(); len(got.RetentionTeam)+len(got.DataTeam) > 0 {
+		t.Errorf("WithMail changed the book it was asked of: %v", got)
+	}
+}
+
 func TestPlaybooksAsShipped(t *testing.T) {
 	t.Parallel()
 	book := shipped(t)

@@ -34,6 +34,9 @@ func (e *Env) Rules(ctx context.Context) (*rulebook.Book, error) {
 		if e.options.Phase != "" {
 			book = book.WithPhase(e.options.Phase)
 		}
+		if e.options.Mail != nil {
+			book = book.WithMail(*e.options.Mail)
+		}
 		return book, nil
 	}
 	if isPublished(config.Rules) {

@@ -5,6 +5,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -52,6 +53,16 @@ type Options struct {
 	CheckWarehouse func(url string) error
 	Today          functions.Date  // when set, stands in for today: the demo plays on orders of another year
 	Phase          functions.Phase // when set, stands in for the phase in rollout.yaml: the demo plays production
+	Mail           *rulebook.Mail  // when set, stands in for who gets mail by playbooks.yaml: the demo writes to nobody real
+	Waits          Waits           // the demo shows in seconds what takes minutes
+}
+
+// Waits say how long others are waited for; what is zero is as usual.
+type Waits struct {
+	Webhook         time.Duration   // for an answer
+	WebhookPause    time.Duration   // between two attempts
+	Warehouse       time.Duration   // for one attempt at a statement
+	WarehousePauses []time.Duration // between the attempts
 }
 
 // Env is the environment of a program. It is safe for use by several goroutines.
@@ -90,6 +101,9 @@ func (e *Env) Logger() *slog.Logger { return e.options.Logger }
 
 // Now is the program's clock.
 func (e *Env) Now() time.Time { return e.options.Now() }
+
+// Waits say how long others are waited for.
+func (e *Env) Waits() Waits { return e.options.Waits }
 
 // NewID makes an id of a call or a run.
 func (e *Env) NewID() string { return e.options.NewID() }
@@ -147,7 +161,15 @@ func (e *Env) Warehouse(ctx context.Context) (*warehouse.Warehouse, error) {
 				return nil, err
 			}
 		}
-		return warehouse.Open(ctx, url)
+		opened, err := warehouse.Open(ctx, url)
+		if err != nil {
+			return nil, err
+		}
+		opened.AttemptTimeout = cmp.Or(e.options.Waits.Warehouse, opened.AttemptTimeout)
+		if pauses := e.options.Waits.WarehousePauses; pauses != nil {
+			opened.Pauses = pauses
+		}
+		return opened, nil
 	}
 	return openPort(ctx, e, &e.warehouse, "RETENTIONOPS_WAREHOUSE", func(c Config) string { return c.Warehouse }, open)
 }

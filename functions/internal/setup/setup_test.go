@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,9 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/archive"
 	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
 	"github.com/retentionops/retentionops/functions/internal/setup"
+	"github.com/retentionops/retentionops/functions/internal/warehouse"
 	_ "github.com/retentionops/retentionops/functions/internal/warehouse/duckdbwarehouse"
 	"github.com/retentionops/retentionops/rules"
 )
@@ -71,6 +74,49 @@ func TestADriverThatIsNotLinkedIsNamedWithThoseThatAre(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("the URL is repeated: %v", err)
+	}
+}
+
+func TestAProgramMayWaitForOthersLessThanUsual(t *testing.T) {
+	t.Parallel()
+	settings := envconfig.MapLookuper(map[string]string{"RETENTIONOPS_WAREHOUSE": "duckdb:"})
+	waits := setup.Waits{Webhook: time.Second, Warehouse: time.Minute / 2, WarehousePauses: []time.Duration{time.Millisecond}}
+	for _, test := range []struct {
+		name    string
+		waits   setup.Waits
+		attempt time.Duration
+		pauses  []time.Duration
+	}{
+		{"what is set counts", waits, waits.Warehouse, waits.WarehousePauses},
+		{"what is zero is as usual", setup.Waits{}, warehouse.AttemptTimeout, warehouse.Pauses()},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			e := setup.New(setup.Options{Lookuper: settings, Waits: test.waits})
+			if e.Waits().Webhook != test.waits.Webhook {
+				t.Errorf("the webhook is waited for %s, want %s", e.Waits().Webhook, test.waits.Webhook)
+			}
+			opened, err := e.Warehouse(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			if opened.AttemptTimeout != test.attempt || !slices.Equal(opened.Pauses, test.pauses) {
+				t.Errorf("got %s and %v, want %s and %v", opened.AttemptTimeout, opened.Pauses, test.attempt, test.pauses)
+			}
+		})
+	}
+}
+
+func TestOthersMayGetTheMailThanTheRulesSay(t *testing.T) {
+	t.Parallel()
+	e := setup.New(setup.Options{Lookuper: envconfig.MapLookuper(nil), Mail: &rulebook.Mail{DataTeam: []string{"data@example.com"}}})
+	book, err := e.Rules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := book.Mail().DataTeam; !slices.Equal(got, []string{"data@example.com"}) {
+		t.Errorf("got %v", got)
 	}
 }
 
