@@ -14,6 +14,8 @@ import (
 const (
 	// standIn begins every line that the receiver prints, so that nobody takes it for a real Slack or Jira.
 	standIn = "[local stand-in for Make.com] "
+	// mailStandIn begins every line that the mailbox prints.
+	mailStandIn = "[local stand-in for the mail server] "
 	// slackTextLimit is where Slack cuts a message text.
 	slackTextLimit = 40_000
 )
@@ -21,12 +23,13 @@ const (
 // printer writes lines for a person. Text of a payload cannot forge a line, reach the terminal's controls, or carry a
 // secret: every line has the prefix, control characters are shown as a mark, links lose their query.
 type printer struct {
+	prefix  string
 	mu      *sync.Mutex
 	out     io.Writer
 	secrets *strings.Replacer
 }
 
-func newPrinter(out io.Writer, secrets []string) printer {
+func newPrinter(prefix string, out io.Writer, secrets []string) printer {
 	if out == nil {
 		out = io.Discard
 	}
@@ -39,7 +42,7 @@ func newPrinter(out io.Writer, secrets []string) printer {
 			pairs = append(pairs, bare, "[secret]")
 		}
 	}
-	return printer{mu: &sync.Mutex{}, out: out, secrets: strings.NewReplacer(pairs...)}
+	return printer{prefix: prefix, mu: &sync.Mutex{}, out: out, secrets: strings.NewReplacer(pairs...)}
 }
 
 // print writes the lines in one piece. Where the writer fails there is nobody left to tell.
@@ -47,7 +50,7 @@ func (p printer) print(lines ...string) {
 	var text strings.Builder
 	for _, given := range lines {
 		for line := range splitLines(given) {
-			text.WriteString(standIn + plain(bareLinks(p.secrets.Replace(line))) + "\n")
+			text.WriteString(p.prefix + plain(bareLinks(p.secrets.Replace(line))) + "\n")
 		}
 	}
 	p.mu.Lock()

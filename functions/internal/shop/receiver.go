@@ -47,11 +47,14 @@ type Receiver struct {
 	now     func() time.Time
 	printer printer
 
-	mu     sync.Mutex // held while a payload is worked on, so that of two deliveries of an id one waits
-	claims map[string]*claim
-	order  []*claim
-	ticket int
-	lastTS time.Time
+	mu       sync.Mutex // held while a payload is worked on, so that of two deliveries of an id one waits
+	claims   map[string]*claim
+	order    []*claim
+	ticket   int
+	lastTS   time.Time
+	trouble  Trouble
+	queue    []delivery // what came while the scenario was switched off
+	arrivals []time.Time
 }
 
 // Receipt is the answer that confirms a playbook run. Only an answer with a Slack timestamp or a ticket confirms.
@@ -95,7 +98,7 @@ func NewReceiver(options Options) (*Receiver, error) {
 	r := &Receiver{
 		mux: http.NewServeMux(), now: options.Now, claims: map[string]*claim{}, ticket: firstTicket,
 		apiKey: sha256.Sum256([]byte(options.APIKey)), asksKey: options.APIKey != "",
-		printer: newPrinter(options.Out, append([]string{options.APIKey}, options.Secrets...)),
+		printer: newPrinter(standIn, options.Out, append([]string{options.APIKey}, options.Secrets...)),
 	}
 	if r.now == nil {
 		r.now = time.Now
@@ -149,9 +152,14 @@ type refusal struct {
 func (r *Receiver) take(w http.ResponseWriter, request *http.Request) {
 	body, refused := r.admit(w, request)
 	if refused == nil {
+		came := delivery{id: request.Header.Get(webhooks.HeaderWebhookID), body: body}
+		if trouble := r.count(came); trouble != "" {
+			r.stumble(w, request, trouble, came)
+			return
+		}
 		var receipt Receipt
-		if receipt, refused = r.work(request.Header.Get(webhooks.HeaderWebhookID), body); refused == nil {
-			r.answer(w, request.Header.Get(webhooks.HeaderWebhookID), receipt)
+		if receipt, refused = r.work(came.id, body); refused == nil {
+			r.answer(w, came.id, receipt)
 			return
 		}
 	}
