@@ -135,6 +135,10 @@ const defaultWarehouse = "duckdb:.retentionops/warehouse.duckdb"
 // env makes the environment of a local command: flags first, then the process's variables, then what a laptop needs.
 // Archive and exports stand beside an embedded warehouse, so that two warehouses never share a claim.
 func (c *command) env(overrides map[string]string, phase functions.Phase) *setup.Env {
+	return setup.New(c.options(overrides, phase))
+}
+
+func (c *command) options(overrides map[string]string, phase functions.Phase) setup.Options {
 	settings := map[string]string{}
 	if c.warehouse != "" {
 		settings["RETENTIONOPS_WAREHOUSE"] = c.warehouse
@@ -164,10 +168,10 @@ func (c *command) env(overrides map[string]string, phase functions.Phase) *setup
 			defaults[variable] = usual
 		}
 	}
-	return setup.New(setup.Options{
+	return setup.Options{
 		Lookuper: envconfig.MultiLookuper(named, envconfig.MapLookuper(defaults)), Logger: c.logger(), Now: c.Now, NewID: c.NewID,
 		Today: c.Today, Phase: phase, CheckWarehouse: c.mustExist,
-	})
+	}
 }
 
 func fileURL(parts ...string) string {

@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
-	"github.com/retentionops/retentionops/functions/internal/setup"
 	"github.com/retentionops/retentionops/functions/internal/shop"
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
 )
@@ -33,26 +32,38 @@ const (
 
 func (c *command) demo() *cobra.Command {
 	var from source
-	var out string
+	var out, fault string
+	var times int
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See the whole story on this machine: from orders to an alert, a queue, a brief, audiences, a delivered playbook",
 		Long: "Plays the 90-second story of the source document (§11) live, with the six tools in order.\n\n" +
 			"Orders come from --orders, else from a made-up shop that plays an incident. The playbook goes to a local\n" +
 			"stand-in for Make.com; for that reason, and for no other, it runs in phase production.\n\n" +
-			"Exit: 0 delivered, 1 failed, 3 the playbook was skipped (no alert that day).",
+			"With --fault it plays a row of the source document's table of errors (§14) instead: what is out of order, what a\n" +
+			"person gets, and what is there after it was mended and the day was triggered again. Faults: " + faultNames() + ".\n" +
+			"With --fault all every one of them is played --times times on made-up shops of their own, and what came of it counted.\n\n" +
+			"Exit: 0 delivered, 1 failed, 3 the playbook was skipped (no alert that day). With --fault: 0 all went as promised, 1 not.",
 		Example: `  retentionops demo
   retentionops demo --date 2026-01-19
+  retentionops demo --fault webhook-500
+  retentionops demo --fault all --times 20
   retentionops demo --orders orders.csv.gz --date 2011-01-17 --out /tmp/story`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if from.orders == "" && from.date == "" {
-				from.date = demoDate
-			}
 			if from.customers < 1 {
 				return functions.Errorf(functions.InvalidArgument, "--customers must be at least 1").WithHint("6000 is the default")
 			}
 			c.fills = true
+			if cmd.Flags().Changed("fault") || cmd.Flags().Changed("times") {
+				if fault == everyFault && !cmd.Flags().Changed("customers") {
+					from.customers = trialCustomers
+				}
+				return c.playFaults(cmd.Context(), fault, times, from, out)
+			}
+			if from.orders == "" && from.date == "" {
+				from.date = demoDate
+			}
 			return c.playDemo(cmd.Context(), from, out)
 		},
 	}
@@ -60,6 +71,8 @@ func (c *command) demo() *cobra.Command {
 	cmd.Flags().StringVar(&from.date, "date", "", "day to play; default "+demoDate+", with --orders the day of the newest order")
 	cmd.Flags().StringVar(&out, "out", demoOut, "folder for everything that the demonstration leaves behind; made anew each time")
 	cmd.Flags().IntVar(&from.customers, "customers", demoCustomers, "size of the made-up shop")
+	cmd.Flags().StringVar(&fault, "fault", "", "play what happens when something fails: "+faultNames()+", or all")
+	cmd.Flags().IntVar(&times, "times", 1, "with --fault all: how often each fault is tried")
 	return cmd
 }
 
@@ -67,6 +80,7 @@ func (c *command) demo() *cobra.Command {
 type demoStep struct {
 	Tool   string          `json:"tool"`
 	TookMS float64         `json:"took_ms"`
+	Stages []stageTime     `json:"stages,omitempty"` // of a playbook
 	Output json.RawMessage `json:"output,omitempty"`
 	Skip   string          `json:"left_out,omitempty"` // why the story does without it
 }
@@ -117,18 +131,12 @@ func (c *command) playDemo(ctx context.Context, from source, out string) (err er
 		return err
 	}
 	defer func() { _ = standIn.stop(ctx) }()
-	settings := map[string]string{
-		"RETENTIONOPS_AUTH":           "local",
-		"RETENTIONOPS_WAREHOUSE":      "duckdb:" + strings.TrimPrefix(fileURL(out, "warehouse.duckdb"), "file:"),
-		"RETENTIONOPS_ARCHIVE":        fileURL(out, "archive"),
-		"RETENTIONOPS_EXPORTS":        fileURL(out, "exports"),
-		"RETENTIONOPS_WEBHOOK_URL":    standIn.URL + "/hook",
-		"RETENTIONOPS_WEBHOOK_SECRET": secret,
-		"RETENTIONOPS_MAIL":           "", // nothing leaves this machine
-	}
-	if err := s.stockShop(ctx, c.env(settings, functions.PhaseProduction), from); err != nil {
+	settings := demoSettings(out, standIn.URL, secret)
+	if s.report.Shop, err = c.stock(ctx, c.env(settings, functions.PhaseProduction), from); err != nil {
 		return err
 	}
+	c.showStock(s.report.Shop)
+	s.date = s.report.Shop.Detection.AsOf
 	c.Today = s.date // the story plays on its own day: by the calendar its data would be too old to leave
 	env := c.env(settings, functions.PhaseProduction)
 	defer func() {
@@ -210,37 +218,6 @@ func newSecret() (string, error) {
 		return "", fmt.Errorf("make a secret: %w", err)
 	}
 	return "whsec_" + base64.StdEncoding.EncodeToString(key), nil
-}
-
-// stockShop fills the input tables, which the company's own SQL fills elsewhere.
-func (s *story) stockShop(ctx context.Context, env *setup.Env, from source) (err error) {
-	defer func() {
-		if closing := env.Close(); err == nil {
-			err = closing
-		}
-	}()
-	db, err := embedded(ctx, env)
-	if err != nil {
-		return err
-	}
-	s.report.Shop, err = s.load(functions.WithReporter(ctx, s.showProgress), db, from)
-	if err != nil {
-		return err
-	}
-	s.date = s.report.Shop.Detection.AsOf
-	if s.json {
-		return nil
-	}
-	s.showImport(s.report.Shop.Import)
-	if generated := s.report.Shop.Generated; generated != nil {
-		for _, incident := range generated.Incidents {
-			s.printf("%s\n", s.paint(faint, incident))
-		}
-	}
-	detection := s.report.Shop.Detection
-	s.printf("%s\n\n", s.paint(faint, fmt.Sprintf("%d orders of %d customers; SQL1 to SQL5 as of %s in %.1f s, import included.",
-		detection.Orders, detection.Customers, s.date, float64(s.report.Shop.TookMS)/1000)))
-	return nil
 }
 
 // play calls the six tools in order. Its error is how the story ended.
@@ -363,19 +340,23 @@ func tell[Out any](ctx context.Context, s *story, tool *functions.Tool, input ma
 	if err != nil {
 		return out, fmt.Errorf("write the input of %s: %w", tool.Name, err)
 	}
-	began := s.Now()
-	answer, err := s.client.call(functions.WithReporter(ctx, s.showProgress), tool, body)
-	took := s.Now().Sub(began)
+	watch := &stopwatch{now: s.Now, began: s.Now()}
+	answer, err := s.client.call(functions.WithReporter(ctx, func(p functions.Progress) { watch.see(p); s.showProgress(p) }), tool, body)
+	took, stages := watch.stop()
 	s.clearStep()
 	if err != nil {
 		return out, err
 	}
-	s.report.Steps = append(s.report.Steps, demoStep{Tool: tool.Name, TookMS: float64(took.Microseconds()) / 1000, Output: answer})
+	if tool != functions.TriggerPlaybook {
+		stages = nil
+	}
+	s.report.Steps = append(s.report.Steps, demoStep{Tool: tool.Name, TookMS: milliseconds(took), Stages: stages, Output: answer})
 	if out, err = decode[Out](answer); err != nil {
 		return out, err
 	}
 	if !s.json {
 		s.printf("%d  %-24s %s  %s\n", len(s.report.Steps), tool.Name, line(out), s.paint(faint, "("+took.Round(time.Millisecond).String()+")"))
+		s.showStages(took, stages)
 	}
 	return out, nil
 }

@@ -97,6 +97,7 @@ func (c *command) onShop(ctx context.Context, work func(context.Context, *sql.DB
 type source struct {
 	orders    string
 	customers int
+	seed      uint64 // of the made-up shop; 0 is the demonstration's
 	date      string // day to detect as of; empty is the day of the newest order
 }
 
@@ -116,7 +117,7 @@ func (c *command) load(ctx context.Context, db *sql.DB, from source) (loaded, er
 		}
 		result.Import = &report
 	} else {
-		report, err := shop.Generate(ctx, db, shop.Plan{Customers: from.customers})
+		report, err := shop.Generate(ctx, db, shop.Plan{Customers: from.customers, Seed: from.seed})
 		if err != nil {
 			return result, err
 		}
