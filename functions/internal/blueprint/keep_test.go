@@ -3,6 +3,8 @@ package blueprint_test
 import (
 	"encoding/json"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -99,10 +101,10 @@ func TestEachRuleIsLookedAt(t *testing.T) {
 		{"a reference to nobody", func(t tree) { t.mapper(5)["text"] = "{{99.text}}" }, "module 5 (slack:CreateMessage): 99.text is no module that ran before"},
 		{"a reference to a later module", func(t tree) { t.mapper(5)["text"] = "{{9.data.key}}" }, "9.data.key is no module that ran before"},
 		{"a reference into another route", func(t tree) { t.mapper(3)["body"] = `{"x": "{{5.ts}}"}` }, "module 3 (gateway:WebhookRespond): 5.ts is no module that ran before"},
-		{"a reference into a branch after its merge", func(t tree) { t.mapper(13)["body"] = `{"x": "{{9.data.key}}"}` }, "module 13 (gateway:WebhookRespond): 9.data.key is no module that ran before"},
+		{"a reference into a branch after its merge", func(t tree) { t.mapper(14)["body"] = `{"x": "{{9.data.key}}"}` }, "module 14 (gateway:WebhookRespond): 9.data.key is no module that ran before"},
 		{"a reference into an error route", func(t tree) { t.mapper(5)["text"] = "{{20.state}}" }, "20.state is no module that ran before"},
 		{"a reference in a filter", func(t tree) { t.condition(4)["b"] = "{{5.ts}}" }, "module 4 (datastore:AddRecord): 5.ts is no module"},
-		{"a field that a module does not give", func(t tree) { t.mapper(12)["key"] = "{{5.timestamp}}" }, "module 12 (datastore:AddRecord): module 5 (slack:CreateMessage) gives no timestamp"},
+		{"a field that a module does not give", func(t tree) { t.mapper(13)["key"] = "{{5.timestamp}}" }, "module 13 (datastore:AddRecord): module 5 (slack:CreateMessage) gives no timestamp"},
 		{"a field that the data store does not have", func(t tree) { t.condition(22)["a"] = "{{20.status}}" }, "module 20 (datastore:GetRecord) gives no status"},
 		{"a variable by another name", func(t tree) { t.mapper(6)["name"] = "site" }, "module 6 (util:SetVariable2) gives no jira_site"},
 		{"braces left open", func(t tree) { t.mapper(5)["text"] = "{{1.slack.text" }, "do not fit together"},
@@ -144,10 +146,10 @@ func TestEachRuleIsLookedAt(t *testing.T) {
 		{"an address without TLS", func(t tree) { t.mapper(9)["url"] = "http://jira.test" }, "is no https address"},
 		{"a refusal that is no error", func(t tree) { t.mapper(9)["stopOnHttpError"] = false }, "a refusal is an error"},
 		{"a text pasted without quotes", func(t tree) { t.mapper(9)["jsonStringBodyContent"] = `{"a": {{1.subject}` }, "the body is no JSON"},
-		{"headers of a response named as those of a request", func(t tree) { t.mapper(13)["headers"] = []any{map[string]any{"name": "a", "value": "b"}} }, "module 13 (gateway:WebhookRespond): a header has a key and a value"},
+		{"headers of a response named as those of a request", func(t tree) { t.mapper(14)["headers"] = []any{map[string]any{"name": "a", "value": "b"}} }, "module 14 (gateway:WebhookRespond): a header has a key and a value"},
 		{"headers of a request named as those of a response", func(t tree) { t.mapper(9)["headers"] = []any{map[string]any{"key": "a", "value": "b"}} }, "module 9 (http:MakeRequest): a header has a name and a value"},
-		{"a status that is a number", func(t tree) { t.mapper(13)["status"] = 200 }, "the status is a text of three digits"},
-		{"an answer that is no JSON", func(t tree) { t.mapper(13)["body"] = `{"receipt": }` }, "module 13 (gateway:WebhookRespond): the body is no JSON"},
+		{"a status that is a number", func(t tree) { t.mapper(14)["status"] = 200 }, "the status is a text of three digits"},
+		{"an answer that is no JSON", func(t tree) { t.mapper(14)["body"] = `{"receipt": }` }, "module 14 (gateway:WebhookRespond): the body is no JSON"},
 		{"an error route without an end", func(t tree) {
 			t.at(20)["module"], t.at(21)["module"] = "datastore:GetRecord", "util:ComposeTransformer"
 		}, "ends in a directive"},
@@ -156,18 +158,18 @@ func TestEachRuleIsLookedAt(t *testing.T) {
 		{"no answer at the end", func(t tree) {
 			flow := t.route(2, 1)["flow"].([]any)
 			t.route(2, 1)["flow"] = flow[:len(flow)-1]
-		}, "module 12 (datastore:AddRecord): the scenario ends without an answer"},
+		}, "module 13 (datastore:AddRecord): the scenario ends without an answer"},
 		{"something after the answer", func(t tree) {
 			flow := t.route(2, 1)["flow"].([]any)
 			last := len(flow) - 1
 			flow[last], flow[last-1] = flow[last-1], flow[last]
-		}, "module 13 (gateway:WebhookRespond): something comes after the answer"},
+		}, "module 14 (gateway:WebhookRespond): something comes after the answer"},
 		{"an error route without an answer", func(t tree) {
 			t.route(21, 1)["flow"] = t.route(21, 1)["flow"].([]any)[1:]
 		}, "module 25 (builtin:Ignore): an error route ends without an answer"},
 		{"Slack without an error route", func(t tree) { delete(t.at(5), "onerror") }, "module 5 (slack:CreateMessage): it may fail, and then nothing answers"},
-		{"a record with another field", func(t tree) { t.mapper(12)["data"].(map[string]any)["ticket"] = "x" }, "module 12 (datastore:AddRecord): it stores run_id, slack_message_ts, stale_at, state, ticket, ticket_id"},
-		{"the last record without an error route", func(t tree) { delete(t.at(12), "onerror") }, "module 12 (datastore:AddRecord): it may fail, and then nothing answers"},
+		{"a record with another field", func(t tree) { t.mapper(13)["data"].(map[string]any)["ticket"] = "x" }, "module 13 (datastore:AddRecord): it stores run_id, slack_message_ts, stale_at, state, ticket, ticket_id"},
+		{"the last record without an error route", func(t tree) { delete(t.at(13), "onerror") }, "module 13 (datastore:AddRecord): it may fail, and then nothing answers"},
 		{"Jira without an error route", func(t tree) { delete(t.at(9), "onerror") }, "module 9 (http:MakeRequest): it may fail, and then nothing answers"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -185,5 +187,55 @@ func TestEachRuleIsLookedAt(t *testing.T) {
 				t.Errorf("found %q, want %q", found, test.want)
 			}
 		})
+	}
+}
+
+// ids names the modules of some kinds as a person writes them: "4, 12, 20 and 26".
+func ids(b *blueprint, kinds ...string) string {
+	var found []int
+	for _, m := range b.all() {
+		if slices.Contains(kinds, m.Module) {
+			found = append(found, m.ID)
+		}
+	}
+	slices.Sort(found)
+	named := ""
+	for i, id := range found {
+		switch {
+		case i == 0:
+		case i+1 == len(found):
+			named += " and "
+		default:
+			named += ", "
+		}
+		named += strconv.Itoa(id)
+	}
+	return named
+}
+
+func TestTheClicksNameTheRightModules(t *testing.T) {
+	t.Parallel()
+	page := string(file(t, "README.md"))
+	playbook, daily := shipped(t, "playbook.json"), shipped(t, "daily_run.json")
+	stores := "modules " + ids(playbook, "datastore:AddRecord", "datastore:GetRecord")
+	for _, want := range []string{"Data store** (" + stores + ")", "modules " + ids(playbook, "http:MakeRequest") + " set", "Slack** (module " + ids(playbook, "slack:CreateMessage") + ")"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if !strings.Contains(playbook.Description, "("+stores+")") {
+		t.Errorf("the description does not say %q", stores)
+	}
+	slack := "the Slack connection in modules " + ids(daily, "slack:CreateMessage")
+	if !strings.Contains(page, slack) || !strings.Contains(daily.Description, slack) {
+		t.Errorf("page and description do not both say %q", slack)
+	}
+	if got := ids(daily, "http:MakeRequest"); got != "3, 4, 5, 6, 7, 8 and 10" || !strings.Contains(page, "modules 3 to 8 and 10 set") {
+		t.Errorf("the modules with a key are %s", got)
+	}
+	for _, name := range recordFields {
+		if !strings.Contains(page, "| `"+name+"` |") {
+			t.Errorf("the page does not name the field %s", name)
+		}
 	}
 }

@@ -251,12 +251,12 @@ func TestThePlaybookWorksAMessageOnce(t *testing.T) {
 		{
 			"Slack fails: the ticket is opened, and the answer says so",
 			func(w *world, _ map[string]any) { w.slackDown = true }, partial("", ticket), nil,
-			`200 {"receipt": "duplicate", "run_id": "01KEQ8ZQ5S0000000000000000", "slack_message_ts": "", "ticket_id": "RETENTION-2501"}`, 0,
+			partial("", ticket), 0,
 		},
 		{
 			"Jira fails: the message is posted, and the answer says so",
 			func(w *world, _ map[string]any) { w.jiraDown = true }, partial(ts, ""), nil,
-			`200 {"receipt": "duplicate", "run_id": "01KEQ8ZQ5S0000000000000000", "slack_message_ts": "1768204800.000001", "ticket_id": ""}`, 1,
+			partial(ts, ""), 1,
 		},
 		{
 			"both fail: nothing was done, so the next delivery does it",
