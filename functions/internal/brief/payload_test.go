@@ -126,7 +126,7 @@ func TestAFlatReceiverGetsTextsOnly(t *testing.T) {
 	for _, fixture := range brief.Fixtures() {
 		got := sent(t, templates, "generic", sample(t, templates, fixture.Name))
 		if len(got) == 0 || len(got) > 20 {
-			t.Errorf("%s: %d names, want 1 to 20: a Slack workflow has no more variables", fixture.Name, len(got))
+			t.Errorf("%s: %d names, want 1 to 20: somebody makes a variable of each by hand", fixture.Name, len(got))
 		}
 		for name, value := range got {
 			if _, isText := value.(string); !isText {
