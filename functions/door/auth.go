@@ -1,11 +1,6 @@
 package door
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -65,81 +60,8 @@ func (d *Door) admit(r *http.Request) (caller, error) {
 	case d.config.Auth == ModeLocal:
 		return admitLocal(r)
 	default:
-		return caller{name: platformAccount(r), scopes: functions.Scopes}, nil
+		return caller{name: PlatformAccount(r), scopes: functions.Scopes}, nil
 	}
-}
-
-// credential is one accepted key, of which only the sum is known here.
-type credential struct {
-	caller
-	sum [sha256.Size]byte
-}
-
-var soundName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-// parseKeys reads RETENTIONOPS_API_KEYS. Its errors quote nothing of the text, as somebody may have put a key there.
-func parseKeys(text string) ([]credential, error) {
-	if strings.TrimSpace(text) == "" {
-		return nil, errors.New("RETENTIONOPS_API_KEYS names no key")
-	}
-	var keys []credential
-	for i, entry := range strings.Split(text, ",") {
-		one, err := parseKey(strings.TrimSpace(entry))
-		if err != nil {
-			return nil, fmt.Errorf("entry %d of RETENTIONOPS_API_KEYS: %w", i+1, err)
-		}
-		if slices.ContainsFunc(keys, func(known credential) bool { return known.sum == one.sum }) {
-			return nil, fmt.Errorf("entry %d of RETENTIONOPS_API_KEYS: the sum is there twice", i+1)
-		}
-		keys = append(keys, one)
-	}
-	return keys, nil
-}
-
-func parseKey(entry string) (credential, error) {
-	// From both ends: a full scope holds a colon of its own.
-	name, rest, _ := strings.Cut(entry, ":")
-	cut := strings.LastIndexByte(rest, ':')
-	if cut < 0 {
-		return credential{}, errors.New("it has not three parts")
-	}
-	one := credential{caller: caller{name: name}}
-	if !soundName.MatchString(name) {
-		return credential{}, errors.New("the name is not of 1 to 64 letters, digits, dots, hyphens and underscores")
-	}
-	for word := range strings.SplitSeq(rest[:cut], "+") {
-		scope := functions.Scope("retention:" + strings.TrimPrefix(word, "retention:"))
-		if !slices.Contains(functions.Scopes, scope) {
-			return credential{}, errors.New("a scope is neither read nor act")
-		}
-		one.scopes = append(one.scopes, scope)
-	}
-	sum, err := hex.DecodeString(rest[cut+1:])
-	if err != nil || len(sum) != sha256.Size {
-		return credential{}, errors.New("the sum has not 64 hex digits")
-	}
-	one.sum = [sha256.Size]byte(sum)
-	if one.sum == sha256.Sum256(nil) {
-		return credential{}, errors.New("the sum is that of an empty key")
-	}
-	return one, nil
-}
-
-// admitKey compares with every key and stops at none, so that the time it takes tells nothing.
-func (d *Door) admitKey(r *http.Request) (caller, error) {
-	presented := r.Header.Values("X-API-Key")
-	found := -1
-	if len(presented) == 1 && presented[0] != "" {
-		sum := sha256.Sum256([]byte(presented[0]))
-		for i := range d.keys {
-			match := subtle.ConstantTimeCompare(sum[:], d.keys[i].sum[:])
-			found = subtle.ConstantTimeSelect(match, i, found)
-		}
-	}
-	if found < 0 {
-		return caller{}, functions.Errorf(functions.Unauthenticated, "")
-	}
-	return d.keys[found].caller, nil
 }
 
 // admitLocal lets in programs of this machine. A web page in its browser is none of them, and neither is whoever
@@ -178,6 +100,12 @@ func admitLocal(r *http.Request) (caller, error) {
 	return caller{name: "local", scopes: functions.Scopes}, nil
 }
 
+// FromThisMachine reports why a request is not from a program of this machine; nil when it is.
+func FromThisMachine(r *http.Request) error {
+	_, err := admitLocal(r)
+	return err
+}
+
 // loopbackHost reads a Host header: localhost or a loopback address, with or without a port.
 func loopbackHost(host string) bool {
 	name := host
@@ -203,9 +131,9 @@ func loopbackAddr(text string) bool {
 	return err == nil && addr.Addr().Unmap().IsLoopback()
 }
 
-// platformAccount names the account that the platform has let in: the email of its identity token. The platform has
+// PlatformAccount names the account that the platform has let in: the email of its identity token. The platform has
 // verified the token and removed its signature, so this is a name for the log and no proof of anything.
-func platformAccount(r *http.Request) string {
+func PlatformAccount(r *http.Request) string {
 	const nobody = "iam"
 	for _, header := range []string{"X-Serverless-Authorization", "Authorization"} {
 		scheme, token, _ := strings.Cut(r.Header.Get(header), " ")

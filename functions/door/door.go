@@ -39,7 +39,7 @@ type settings struct {
 // Door is the entrance that the functions of one process share.
 type Door struct {
 	config settings
-	keys   []credential
+	keys   Keyring
 	known  *identities      // accounts that are let in beside the keys; nil for none
 	closed *functions.Error // why nobody is let in; nil when the door is open
 	logger *slog.Logger
@@ -79,7 +79,7 @@ func (d *Door) configure(lookuper envconfig.Lookuper) *functions.Error {
 		return nil
 	case ModeKey:
 		var why error
-		if d.keys, why = parseKeys(d.config.Keys); why != nil {
+		if d.keys, why = ReadKeys("RETENTIONOPS_API_KEYS", d.config.Keys); why != nil {
 			return closed(why.Error()).WithHint(keysHint)
 		}
 		if d.known, why = newIdentities(d.config.Audience, d.config.Invokers, googleKeys, d.now); why != nil {
