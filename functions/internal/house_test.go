@@ -193,6 +193,40 @@ func TestDeployedFunctionsLinkWhatTheyNeedAndNoMore(t *testing.T) {
 	}
 }
 
+// TestTheGatewayHoldsNothingButTheWayIn asserts that it reaches data only through the functions.
+func TestTheGatewayHoldsNothingButTheWayIn(t *testing.T) {
+	t.Parallel()
+	bans := map[string]string{
+		module + "/functions/internal":       "it knows the contract and the door alone",
+		"github.com/duckdb":                  "it reads no data",
+		"cloud.google.com/go/bigquery":       "it reads no data",
+		"cloud.google.com/go/storage":        "it reads no data",
+		"google.golang.org/api":              "it calls our functions and no other",
+		"google.golang.org/grpc":             "it doubles the gateway; the metadata server is asked over HTTP",
+		"github.com/modelcontextprotocol":    "the other SDK is for tests",
+		"github.com/mark3labs/mcp-go/client": "it serves, and is nobody's client",
+		"github.com/spf13/cobra":             "only the command reads arguments",
+		"testing":                            "tests are not deployed",
+	}
+	found := false
+	for _, p := range packages(t) {
+		if p.ImportPath != module+"/mcp" {
+			continue
+		}
+		found = true
+		for _, linked := range p.Deps {
+			for banned, why := range bans {
+				if linked == banned || strings.HasPrefix(linked, banned+"/") {
+					t.Errorf("the gateway links %s: %s", linked, why)
+				}
+			}
+		}
+	}
+	if !found {
+		t.Error("there is no gateway")
+	}
+}
+
 func TestTheContractLinksNothingHeavy(t *testing.T) {
 	t.Parallel()
 	allowed := []string{module, "cloud.google.com/go/civil", "github.com/google/jsonschema-go/", "github.com/shopspring/decimal"}

@@ -14,6 +14,7 @@ type Setting struct {
 const (
 	groupPorts    = "Where things are"
 	groupCallers  = "Who may call"
+	groupGateway  = "The gateway for assistants (MCP)"
 	groupRules    = "Rules and templates"
 	groupWebhook  = "The playbook's webhook"
 	groupMail     = "Mail"
@@ -36,6 +37,11 @@ var Settings = []Setting{
 	{Name: "RETENTIONOPS_AUTH", Group: groupCallers, Meaning: "iam (the platform has verified the caller), key (X-API-Key) or local (this machine alone); empty: closed. deploy.sh sets it"},
 	{Name: "RETENTIONOPS_API_KEYS", Group: groupCallers, Secret: true, Meaning: "for key: name:scope:sum, several with commas; scope read, act or read+act; sum: printf %s KEY | sha256sum"},
 	{Name: "RETENTIONOPS_MAX_BODY", Group: groupCallers, Default: "1048576", Meaning: "bytes of a request's body"},
+
+	{Name: "RETENTIONOPS_MCP_KEYS", Group: groupGateway, Secret: true, Meaning: "for key: bearers of assistants, name:read:sum, several with commas; two of one person while a key is being changed"},
+	{Name: "RETENTIONOPS_MCP_HOSTS", Group: groupGateway, Meaning: "names by which it is reached; .example.com stands for all below. deploy.sh takes .run.app .cloudfunctions.net when empty"},
+	{Name: "RETENTIONOPS_MCP_ORIGINS", Group: groupGateway, Meaning: "web pages that may call it, such as https://chat.example.com; empty: none"},
+	{Name: "RETENTIONOPS_MCP_RATE", Group: groupGateway, Default: "60", Meaning: "calls a minute of one caller to one tool, in each instance; 0: no limit"},
 
 	{Name: "RETENTIONOPS_RULES", Group: groupRules, Meaning: "a folder or gs://BUCKET/PREFIX that stands in for the rules built in"},
 	{Name: "RETENTIONOPS_TEMPLATES", Group: groupRules, Meaning: "a folder or gs://BUCKET/PREFIX that stands in for the templates built in"},
@@ -65,6 +71,7 @@ var Settings = []Setting{
 	{Name: "RETENTIONOPS_CONFIRM_DESTROY", Group: groupDeploy, Deploy: true, Meaning: "the project id, to let destroy go on without a terminal"},
 
 	{Name: "RETENTIONOPS_VERSION", Group: groupPlatform, Meaning: "the commit, for the health line"},
+	{Name: "RETENTIONOPS_MCP_FUNCTIONS", Group: groupPlatform, Meaning: "for the gateway: NAME=URL[|AUDIENCE] of each function, separated by spaces"},
 	{Name: "RETENTIONOPS_AUDIENCE", Group: groupPlatform, Meaning: "for key: whom an identity token must be made out to"},
 	{Name: "RETENTIONOPS_INVOKERS", Group: groupPlatform, Meaning: "for key: accounts that may show an identity token in place of a key"},
 }

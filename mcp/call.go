@@ -1,0 +1,94 @@
+package mcp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/door"
+)
+
+// doors calls functions over HTTP, wherever their doors are: one way, the same answers.
+type doors struct {
+	client *http.Client
+	// prepare makes out where the tool is and shows there who calls.
+	prepare func(request *http.Request, tool *functions.Tool) error
+}
+
+// At calls the functions of a running serve, or of any host that has each at /<tool>. The key is sent as X-API-Key
+// when there is one.
+func At(base, key string) Caller {
+	return &doors{client: &http.Client{CheckRedirect: noRedirect}, prepare: func(request *http.Request, tool *functions.Tool) error {
+		if key != "" {
+			request.Header.Set("X-API-Key", key)
+		}
+		return aim(request, strings.TrimRight(base, "/")+"/"+tool.Name)
+	}}
+}
+
+// noRedirect keeps credentials at the host they are for.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// aim points a request at an address.
+func aim(request *http.Request, address string) error {
+	parsed, err := request.URL.Parse(address)
+	if err != nil || parsed.Host == "" {
+		return functions.Errorf(functions.InvalidArgument, "the address of the functions cannot be used").WithHint("write http://host:port")
+	}
+	request.URL, request.Host = parsed, parsed.Host
+	return nil
+}
+
+// callerHeader tells a function for whom the gateway asks. A door believes it from the gateway's own account alone.
+const callerHeader = "X-RetentionOps-Caller"
+
+// Call implements Caller. Nothing of the request that came in goes on but the input: no header, no token.
+func (d *doors) Call(
+	ctx context.Context, tool *functions.Tool, input json.RawMessage, report func(functions.Progress),
+) (json.RawMessage, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(input))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "text/event-stream")
+	request.Header.Set(callerHeader, principalOf(ctx).Name)
+	if id := requestOf(ctx).id; id != "" {
+		request.Header.Set("X-Request-Id", id) // so that the function's line and ours are found together
+	}
+	if err := d.prepare(request, tool); err != nil {
+		return nil, err
+	}
+	response, err := d.client.Do(request) //nolint:gosec // the operator alone says where functions are
+	if err != nil {
+		return nil, failure(ctx, tool, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := door.ReadAnswer(response, report)
+	if err != nil {
+		return nil, failure(ctx, tool, err)
+	}
+	return answer, nil
+}
+
+// failure puts what went wrong on the way into words of ours. What a function itself said stays as it is.
+func failure(ctx context.Context, tool *functions.Tool, err error) error {
+	if _, ours := errors.AsType[*functions.Error](err); ours {
+		return err
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return functions.Errorf(functions.DeadlineExceeded, "%s took longer than %s", tool.Name, tool.Timeout).
+			WithHint("call it again; nothing was changed").WithCause(err)
+	case errors.Is(err, door.ErrNotADoor):
+		return functions.Errorf(functions.Unavailable, "%s cannot be reached from the gateway", tool.Name).
+			WithHint("the operator finds the cause in the gateway's log; the other tools are not affected").WithCause(err)
+	default:
+		return functions.Errorf(functions.Unavailable, "%s does not answer", tool.Name).
+			WithHint("try again in a minute; the other tools are not affected").WithCause(err)
+	}
+}

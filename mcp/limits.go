@@ -1,0 +1,59 @@
+package mcp
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// limiter counts the calls of each caller to each tool. It counts in this process alone: the bound of a deployment is
+// this one times its instances.
+type limiter struct {
+	perMinute int
+	now       func() time.Time
+	mu        sync.Mutex
+	buckets   map[bucketKey]*bucket
+}
+
+type bucketKey struct{ principal, kind string }
+
+type bucket struct {
+	*rate.Limiter
+	used time.Time
+}
+
+// idle is when a bucket is full again in any case, and need not be kept.
+const idle = 2 * time.Minute
+
+func newLimiter(perMinute int, now func() time.Time) *limiter {
+	return &limiter{perMinute: perMinute, now: now, buckets: map[bucketKey]*bucket{}}
+}
+
+// take counts a call; when there were too many it tells in how many seconds the next may come.
+func (l *limiter) take(principal, kind string) (wait int) {
+	if l.perMinute == 0 {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now, key := l.now(), bucketKey{principal, kind}
+	one, known := l.buckets[key]
+	if !known {
+		for old, bucket := range l.buckets {
+			if now.Sub(bucket.used) > idle {
+				delete(l.buckets, old)
+			}
+		}
+		one = &bucket{Limiter: rate.NewLimiter(rate.Limit(float64(l.perMinute)/60), l.perMinute)}
+		l.buckets[key] = one
+	}
+	one.used = now
+	reserved := one.ReserveN(now, 1)
+	if delay := reserved.DelayFrom(now); delay > 0 {
+		reserved.CancelAt(now)
+		return int(math.Ceil(delay.Seconds()))
+	}
+	return 0
+}

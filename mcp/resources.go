@@ -1,0 +1,235 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/retentionops/retentionops/functions"
+)
+
+// The addresses of what can be read.
+const (
+	uriRules       = "retention://rules"
+	uriRulesOf     = "retention://rules/{rules_version}"
+	uriVocabulary  = "retention://vocabulary"
+	uriBrief       = "retention://brief/latest"
+	uriBriefOf     = "retention://brief/{date}"
+	uriRun         = "retention://run/{run_id}"
+	uriRuns        = "retention://runs/{month}"
+	uriExplanation = "retention://explanation/{date}/{customer_id}"
+)
+
+const (
+	mediaJSON     = "application/json"
+	mediaYAML     = "application/yaml"
+	mediaMarkdown = "text/markdown"
+)
+
+// reading reads what stands at an address whose variables are known.
+type reading func(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error)
+
+func (g *Gateway) addResources() {
+	fixed := func(uri, name, title, media, description string, read reading) {
+		resource := mcpgo.NewResource(uri, name, mcpgo.WithResourceTitle(title), mcpgo.WithMIMEType(media), mcpgo.WithResourceDescription(description))
+		g.mcp.AddResource(resource, g.resourceHandler(read))
+	}
+	template := func(uri, name, title, media, description string, read reading) {
+		resource := mcpgo.NewResourceTemplate(uri, name, mcpgo.WithTemplateTitle(title), mcpgo.WithTemplateMIMEType(media),
+			mcpgo.WithTemplateDescription(description))
+		g.mcp.AddResourceTemplate(resource, g.resourceHandler(read))
+	}
+	fixed(uriRules, "rules", "Rules in force", mediaYAML, "The rule files that judge, as deployed, with their version.", g.readRules)
+	fixed(uriVocabulary, "vocabulary", "Vocabulary of the rules", mediaYAML, "The fields and words that rules are written with.", g.readVocabulary)
+	fixed(uriBrief, "brief_latest", "Latest brief", mediaMarkdown, "The brief of the newest alert day.", g.readBrief)
+	template(uriRulesOf, "rules_of_version", "Rules of a version", mediaYAML, "The rule files of a version that a run or a queue names.", g.readRules)
+	template(uriBriefOf, "brief", "Brief of a day", mediaMarkdown, "The brief of a day: YYYY-MM-DD or latest.", g.readBrief)
+	template(uriRun, "run", "A run", mediaJSON, "One run of the audit log.", g.readRun)
+	template(uriRuns, "runs", "Runs of a month", mediaJSON, "The runs of a month, YYYY-MM, newest first.", g.readRuns)
+	template(uriExplanation, "explanation", "Why a customer is in its tier", mediaJSON,
+		"The rules that were asked about one customer on a day (YYYY-MM-DD or latest), and what they found.", g.readExplanation)
+}
+
+// resourceHandler audits a reading and tells of its errors what the reader may know.
+func (g *Gateway) resourceHandler(read reading) func(context.Context, mcpgo.ReadResourceRequest) ([]mcpgo.ResourceContents, error) {
+	return func(ctx context.Context, request mcpgo.ReadResourceRequest) (contents []mcpgo.ResourceContents, err error) {
+		variables := map[string]string{}
+		for name, value := range request.Params.Arguments {
+			if values, is := value.([]string); is && len(values) == 1 {
+				variables[name] = values[0]
+			}
+		}
+		uri := request.Params.URI
+		id, err := g.audited(ctx, "resources/read", json.RawMessage(uri), func(ctx context.Context) (string, error) {
+			contents, err = read(ctx, uri, variables)
+			return variables["run_id"], err
+		})
+		if err != nil {
+			return nil, told(err, id)
+		}
+		return contents, nil
+	}
+}
+
+// record reads a record through the supporting function.
+func (g *Gateway) record(ctx context.Context, in functions.ReadRecordInput) (out functions.ReadRecordOutput, err error) {
+	err = g.ask(ctx, functions.ReadRecord, in, &out)
+	return out, err
+}
+
+// ask calls a function with an input of the contract.
+func (g *Gateway) ask(ctx context.Context, tool *functions.Tool, in functions.Input, out any) error {
+	if err := in.Check(); err != nil {
+		return err
+	}
+	input, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	answer, err := g.call(ctx, tool, input, func(functions.Progress) {})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("read the answer of %s: %w", tool.Name, err)
+	}
+	return nil
+}
+
+func (g *Gateway) rules(ctx context.Context, version string) (*functions.RuleFiles, error) {
+	out, err := g.record(ctx, functions.ReadRecordInput{Record: functions.RecordRules, RulesVersion: version})
+	if err == nil && out.Rules == nil {
+		err = errors.New("the answer holds no rules")
+	}
+	return out.Rules, err
+}
+
+func (g *Gateway) readRules(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
+	kept, err := g.rules(ctx, variables["rules_version"])
+	if err != nil {
+		return nil, err
+	}
+	var contents []mcpgo.ResourceContents
+	for _, file := range kept.Files {
+		contents = append(contents, ruleText(uri+"#"+file.Name, kept.RulesVersion, file))
+	}
+	return contents, nil
+}
+
+// ruleText is a rule file with its version as its first comment.
+func ruleText(uri, version string, file functions.RuleFile) mcpgo.TextResourceContents {
+	return mcpgo.TextResourceContents{URI: uri, MIMEType: mediaYAML, Text: fmt.Sprintf("# %s, rules_version %s\n%s", file.Name, version, file.Text)}
+}
+
+func (g *Gateway) readVocabulary(ctx context.Context, uri string, _ map[string]string) ([]mcpgo.ResourceContents, error) {
+	kept, err := g.rules(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range kept.Files {
+		if file.Name == "fields.yaml" {
+			return []mcpgo.ResourceContents{ruleText(uri, kept.RulesVersion, file)}, nil
+		}
+	}
+	return nil, functions.Errorf(functions.NotFound, "these rules have no vocabulary")
+}
+
+func (g *Gateway) readBrief(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
+	in := functions.GenerateBriefInput{Date: functions.Latest, Format: functions.FormatMarkdown}
+	if date := variables["date"]; date != "" {
+		in.Date = functions.DateRef(date)
+	}
+	var out functions.GenerateBriefOutput
+	if err := g.ask(ctx, functions.GenerateBrief, in, &out); err != nil {
+		return nil, err
+	}
+	return []mcpgo.ResourceContents{mcpgo.TextResourceContents{URI: uri, MIMEType: mediaMarkdown, Text: out.Text}}, nil
+}
+
+func (g *Gateway) readRun(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
+	out, err := g.record(ctx, functions.ReadRecordInput{Record: functions.RecordRun, RunID: variables["run_id"]})
+	if err != nil {
+		return nil, err
+	}
+	if len(out.Runs) != 1 {
+		return nil, fmt.Errorf("the answer holds %d runs", len(out.Runs))
+	}
+	return document(uri, out.Runs[0])
+}
+
+var month = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
+
+// runs are the newest runs, as many as are given at once.
+func (g *Gateway) runs(ctx context.Context) ([]functions.Run, error) {
+	out, err := g.record(ctx, functions.ReadRecordInput{Record: functions.RecordRuns, Limit: new(functions.MaxRuns)})
+	return out.Runs, err
+}
+
+func (g *Gateway) readRuns(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
+	wanted := variables["month"]
+	if !month.MatchString(wanted) {
+		return nil, functions.Errorf(functions.InvalidArgument, "that is no month").WithHint("write YYYY-MM")
+	}
+	runs, err := g.runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept := []functions.Run{}
+	for _, run := range runs {
+		if run.RunTimestamp.UTC().Format("2006-01") == wanted {
+			kept = append(kept, run)
+		}
+	}
+	answer := map[string]any{"month": wanted, "runs": kept}
+	if oldest := len(runs); oldest == functions.MaxRuns && runs[oldest-1].RunTimestamp.UTC().Format("2006-01") >= wanted {
+		answer["incomplete"] = fmt.Sprintf("only the newest %d runs of the log are reached", functions.MaxRuns)
+	}
+	return document(uri, answer)
+}
+
+func (g *Gateway) readExplanation(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
+	explained, err := g.explanation(ctx, variables["customer_id"], variables["date"])
+	if err != nil {
+		return nil, err
+	}
+	return document(uri, explained)
+}
+
+func (g *Gateway) explanation(ctx context.Context, customer, date string) (*functions.Explanation, error) {
+	out, err := g.record(ctx, functions.ReadRecordInput{
+		Record: functions.RecordExplanation, CustomerID: customer, Date: functions.DateRef(date),
+	})
+	if err == nil && out.Explanation == nil {
+		err = errors.New("the answer holds no explanation")
+	}
+	return out.Explanation, err
+}
+
+// document is a value as a JSON document, shortened like the answer of a tool.
+func document(uri string, value any) ([]mcpgo.ResourceContents, error) {
+	data, err := functions.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxResult {
+		whole, err := plain(data)
+		if err != nil {
+			return nil, err
+		}
+		const roomForNotice = 1 << 10
+		_, left, err := shorten(whole, nil, maxResult-roomForNotice)
+		if err != nil {
+			return nil, err
+		}
+		whole["left_out"] = strings.Join(left, "; ")
+		if data, err = json.Marshal(whole); err != nil {
+			return nil, err
+		}
+	}
+	return []mcpgo.ResourceContents{mcpgo.TextResourceContents{URI: uri, MIMEType: mediaJSON, Text: string(data)}}, nil
+}

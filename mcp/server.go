@@ -1,0 +1,123 @@
+// Package mcp is the gateway: it offers the tools of the contract to assistants over the Model Context Protocol, by
+// streamable HTTP and by standard input and output, reads what is asked, and passes calls on to the functions.
+//
+// It holds no trade of its own and reaches no data: what a tool does is the function's. It reads and lets others read;
+// of the tools that act it offers the dry run alone.
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+	"github.com/sethvargo/go-envconfig"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/door"
+)
+
+// Caller calls a function by its tool. An error that its caller may read is a *functions.Error; report is told how far
+// a long call has come.
+type Caller interface {
+	Call(ctx context.Context, tool *functions.Tool, input json.RawMessage, report func(functions.Progress)) (json.RawMessage, error)
+}
+
+// Principal is who asks, as the entrance has found out.
+type Principal struct {
+	Name   string
+	Scopes []functions.Scope
+}
+
+// Options are what a gateway needs of its program.
+type Options struct {
+	Lookuper envconfig.Lookuper
+	Logger   *slog.Logger
+	Now      func() time.Time
+	NewID    func() string
+	Caller   Caller
+}
+
+// Gateway serves the tools to assistants. It keeps nothing between two requests but the limits of its callers.
+type Gateway struct {
+	config settings
+	closed *functions.Error // why nobody is let in over HTTP; nil when it is open
+	keys   door.Keyring
+	limits *limiter
+
+	caller Caller
+	logger *slog.Logger
+	now    func() time.Time
+	newID  func() string
+
+	mcp  *server.MCPServer
+	http http.Handler // mcp-go's, behind the guard
+}
+
+// Lists change with a deployment; what is read changes with every run.
+const listsFresh = 5 * time.Minute
+
+const instructions = "RetentionOps shows which customers are slipping away and what to do about it. Begin with get_alert_decision " +
+	"(date latest); get_operational_context shows sizes, generate_brief the brief of the day. The tools that act show " +
+	"here only what they would do (dry_run). Dates are YYYY-MM-DD or latest."
+
+// New makes a gateway. A fault in its settings does not stop the program: as a function's door it stays closed, says so
+// to whoever knocks, and why in the log. Its error is a fault of the program.
+func New(options Options) (*Gateway, error) {
+	g := &Gateway{caller: options.Caller, logger: options.Logger, now: options.Now, newID: options.NewID}
+	g.closed = g.configure(options.Lookuper)
+	g.limits = newLimiter(g.config.Rate, options.Now)
+	g.mcp = server.NewMCPServer("retentionops", version(g.config.Version),
+		server.WithTitle("RetentionOps"), server.WithInstructions(instructions),
+		// No list ever changes while the process lives: a stream that waits for it would only be billed.
+		server.WithToolCapabilities(false), server.WithResourceCapabilities(false, false), server.WithPromptCapabilities(false),
+		server.WithCompletions(), server.WithPromptCompletionProvider(completer{g}), server.WithResourceCompletionProvider(completer{g}),
+		server.WithCacheHints(listsFresh.Milliseconds(), mcpgo.CacheScopePrivate),
+		server.WithMethodCacheHints(mcpgo.MethodResourcesRead, 0, mcpgo.CacheScopePrivate),
+		server.WithLogger(slog.New(slog.DiscardHandler)), // the audit line says what is to be said
+	)
+	for _, tool := range functions.Tools {
+		offered, err := offer(tool)
+		if err != nil {
+			return nil, fmt.Errorf("offer %s: %w", tool.Name, err)
+		}
+		g.mcp.AddTool(offered.definition, g.toolHandler(offered))
+	}
+	g.addResources()
+	g.addPrompts()
+	g.http = server.NewStreamableHTTPServer(g.mcp, server.WithStateLess(true), server.WithDisableStreaming(true),
+		server.WithDisableLocalhostProtection(true), // the guard looks at the Host, with a list
+		server.WithStreamableHTTPLogger(g.logger))
+	return g, nil
+}
+
+func version(deployed string) string {
+	if deployed == "" {
+		return "dev"
+	}
+	return deployed
+}
+
+// Check reports why the gateway is closed; nil when it is not.
+func (g *Gateway) Check() error {
+	if g.closed == nil {
+		return nil
+	}
+	return g.closed
+}
+
+type principalKey struct{}
+
+func withPrincipal(ctx context.Context, who Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, who)
+}
+
+// principalOf is who asks; nobody, who may nothing, when no entrance said.
+func principalOf(ctx context.Context) Principal {
+	who, _ := ctx.Value(principalKey{}).(Principal)
+	return who
+}

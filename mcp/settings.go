@@ -1,0 +1,77 @@
+package mcp
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/sethvargo/go-envconfig"
+
+	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/door"
+)
+
+// settings is what the gateway reads from the environment.
+type settings struct {
+	Auth    door.Mode `env:"RETENTIONOPS_AUTH"`                 // iam, key (a bearer) or local; empty keeps it closed
+	Keys    string    `env:"RETENTIONOPS_MCP_KEYS"`             // for key: name:scope:sha256hex, comma separated
+	Hosts   string    `env:"RETENTIONOPS_MCP_HOSTS"`            // names it is reached by; .example.com stands for all below
+	Origins string    `env:"RETENTIONOPS_MCP_ORIGINS"`          // web pages that may call; empty: none
+	Rate    int       `env:"RETENTIONOPS_MCP_RATE, default=60"` // calls a minute of one caller to one tool; 0: no limit
+	Version string    `env:"RETENTIONOPS_VERSION"`              // the commit that was deployed
+}
+
+func (g *Gateway) configure(lookuper envconfig.Lookuper) *functions.Error {
+	closed := func(why, hint string) *functions.Error {
+		return functions.Errorf(functions.FailedPrecondition, "the gateway is closed: %s", why).WithHint(hint)
+	}
+	err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &g.config, Lookuper: lookuper})
+	if err != nil || g.config.Rate < 0 {
+		return closed("RETENTIONOPS_MCP_RATE is no number of calls", "write a whole number of calls a minute, 0 for no limit")
+	}
+	switch g.config.Auth {
+	case door.ModeLocal:
+		return nil
+	case door.ModeKey:
+		var why error
+		if g.keys, why = door.ReadKeys("RETENTIONOPS_MCP_KEYS", g.config.Keys); why != nil {
+			return closed(why.Error(), "write name:read:sha256hex, several separated by commas")
+		}
+	case door.ModeIAM:
+	default:
+		return closed("RETENTIONOPS_AUTH is not set to a mode",
+			"iam (the platform verifies the caller), key (a bearer of RETENTIONOPS_MCP_KEYS) or local (loopback only)")
+	}
+	if len(words(g.config.Hosts)) == 0 {
+		return closed("RETENTIONOPS_MCP_HOSTS names no host", "write the names by which callers reach it, such as mcp.example.com or .run.app")
+	}
+	return nil
+}
+
+// words are the entries of a list, separated by commas or spaces.
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// target is where a function is, and whom an identity token for it is made out to.
+type target struct{ url, audience string }
+
+// parseTargets reads RETENTIONOPS_MCP_FUNCTIONS: NAME=URL[|AUDIENCE], separated by spaces. Only the operator says where
+// functions are.
+func parseTargets(text string) (map[string]target, error) {
+	targets := map[string]target{}
+	for entry := range strings.FieldsSeq(text) {
+		name, where, _ := strings.Cut(entry, "=")
+		address, audience, named := strings.Cut(where, "|")
+		parsed, err := url.Parse(address)
+		if err != nil || parsed.Host == "" || parsed.Scheme != "https" || parsed.User != nil || named && audience == "" {
+			return nil, functions.Errorf(functions.FailedPrecondition, "RETENTIONOPS_MCP_FUNCTIONS cannot be used").
+				WithHint("write NAME=https://URL[|AUDIENCE], several separated by spaces; deploy.sh sets it")
+		}
+		if !named {
+			audience = address
+		}
+		targets[name] = target{url: address, audience: audience}
+	}
+	return targets, nil
+}

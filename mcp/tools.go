@@ -1,0 +1,185 @@
+package mcp
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/retentionops/retentionops/functions"
+)
+
+// offered is a tool as assistants see it.
+type offered struct {
+	*functions.Tool
+	definition mcpgo.Tool
+	dryRun     bool                 // of a tool that acts: only what it would do
+	arguments  []string             // the names that are known, in order
+	output     *jsonschema.Resolved // what the function's answers must hold
+	optional   map[string]bool      // what may be left out of an answer that is too large
+}
+
+// withheld are the inputs that only make sense when something is done, or that open a door to it.
+var withheld = []string{"expect_digest", "override", "replay", "resend", "signed_minutes"}
+
+const dryRunNote = " Acting is not enabled here: dry_run must be true; it changes nothing."
+
+// onlyDone are the outputs that tell of things done: a dry run has none of them.
+var onlyDone = []string{"artifacts", "backup_mail", "replay_of", "signed_url"}
+
+// offer makes of a tool of the contract what assistants see.
+func offer(tool *functions.Tool) (*offered, error) {
+	o := &offered{Tool: tool, dryRun: tool.Scope == functions.ScopeAct, optional: map[string]bool{}}
+	description := tool.Description
+	hints := tool.Hints
+	if o.dryRun {
+		description += dryRunNote
+		hints = functions.Hints{ReadOnly: true, Idempotent: true} // a dry run changes nothing
+	}
+	input, err := o.inputSchema()
+	if err != nil {
+		return nil, err
+	}
+	output, err := o.outputSchema()
+	if err != nil {
+		return nil, err
+	}
+	o.definition = mcpgo.NewToolWithRawSchema(tool.Name, description, input)
+	o.definition.Title = tool.Title
+	o.definition.RawOutputSchema = output
+	o.definition.Annotations = mcpgo.ToolAnnotation{
+		ReadOnlyHint: &hints.ReadOnly, DestructiveHint: &hints.Destructive,
+		IdempotentHint: &hints.Idempotent, OpenWorldHint: &hints.OpenWorld,
+	}
+	return o, nil
+}
+
+// inputSchema is the contract's, without what is withheld and with the dry run fixed.
+func (o *offered) inputSchema() (json.RawMessage, error) {
+	schema, err := generic(o.InputSchema())
+	if err != nil {
+		return nil, err
+	}
+	properties, _ := schema["properties"].(map[string]any)
+	if o.dryRun {
+		maps.DeleteFunc(properties, func(name string, _ any) bool { return slices.Contains(withheld, name) })
+		properties["dry_run"] = map[string]any{"type": "boolean", "const": true}
+		required, _ := schema["required"].([]any)
+		schema["required"] = append(required, "dry_run")
+	}
+	for _, property := range properties {
+		if property, is := property.(map[string]any); is {
+			delete(property, "pattern") // its description says the same
+		}
+	}
+	o.arguments = slices.Sorted(maps.Keys(properties))
+	return json.Marshal(schema)
+}
+
+// outputSchema is the contract's with members, types, words, and what an answer always has at its top. The rest is left
+// out: every caller pays for each byte of it and needs it for nothing.
+func (o *offered) outputSchema() (json.RawMessage, error) {
+	schema, err := generic(o.OutputSchema())
+	if err != nil {
+		return nil, err
+	}
+	properties, _ := schema["properties"].(map[string]any)
+	required, _ := schema["required"].([]any)
+	for name := range properties {
+		o.optional[name] = !slices.Contains(required, any(name))
+	}
+	small := compact(schema)
+	small["required"] = required
+	if members, is := small["properties"].(map[string]any); is && o.dryRun {
+		for _, name := range onlyDone {
+			if _, has := members[name]; has && o.optional[name] {
+				delete(members, name)
+			} else if has {
+				members[name] = map[string]any{"type": "object"}
+			}
+		}
+	}
+	data, err := json.Marshal(small)
+	if err != nil {
+		return nil, err
+	}
+	var compacted jsonschema.Schema
+	if err := json.Unmarshal(data, &compacted); err != nil {
+		return nil, err
+	}
+	o.output, err = compacted.Resolve(nil)
+	return data, err
+}
+
+// generic reads a schema as plain values.
+func generic(schema *jsonschema.Schema) (map[string]any, error) {
+	data, err := json.Marshal(schema)
+	if err != nil {
+		return nil, err
+	}
+	var plain map[string]any
+	err = json.Unmarshal(data, &plain)
+	return plain, err
+}
+
+// compact keeps of a schema its types, words and members.
+func compact(schema map[string]any) map[string]any {
+	small := map[string]any{}
+	for key, value := range schema {
+		switch value := value.(type) {
+		case map[string]any:
+			switch key {
+			case "properties":
+				members := map[string]any{}
+				for name, member := range value {
+					if member, is := member.(map[string]any); is {
+						members[name] = compact(member)
+					}
+				}
+				small[key] = members
+			case "items":
+				small[key] = compact(value)
+			}
+		default:
+			if key == "type" || key == "enum" {
+				small[key] = value
+			}
+		}
+	}
+	return small
+}
+
+// check reads the arguments of a call: an object that holds only known names, and the dry run where there is no other.
+// What the values must be is the function's to say.
+func (o *offered) check(raw json.RawMessage) (json.RawMessage, error) {
+	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
+		raw = json.RawMessage("{}")
+	}
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &given); err != nil {
+		return nil, functions.Errorf(functions.InvalidArgument, "the arguments of %s are not an object", o.Name).WithHint(o.known())
+	}
+	var unknown []string
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.Contains(o.arguments, name) {
+			unknown = append(unknown, fmt.Sprintf("%.40q", name))
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, functions.Errorf(functions.InvalidArgument, "%s does not take %s",
+			o.Name, strings.Join(unknown[:min(len(unknown), 5)], ", ")).WithHint(o.known())
+	}
+	if o.dryRun && string(given["dry_run"]) != "true" {
+		return nil, functions.Errorf(functions.PermissionDenied, "%s is not enabled here; only its dry run is", o.Name).
+			WithHint("send dry_run true: it shows what would happen and changes nothing")
+	}
+	// Written anew: a key that is there twice means the same to the function as it meant here.
+	return json.Marshal(given)
+}
+
+func (o *offered) known() string { return "known: " + strings.Join(o.arguments, ", ") }
