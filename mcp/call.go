@@ -63,7 +63,7 @@ func (d *doors) Call(
 	if err := d.prepare(request, tool); err != nil {
 		return nil, err
 	}
-	response, err := d.client.Do(request) //nolint:gosec // the operator alone says where functions are
+	response, err := d.client.Do(request)
 	if err != nil {
 		return nil, failure(ctx, tool, err)
 	}

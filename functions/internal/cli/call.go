@@ -79,8 +79,7 @@ func outcome(tool *functions.Tool, answer json.RawMessage) error {
 // at gives work a client: for a URL, or for the doors served on a loopback port of this process while it lasts.
 func (c *command) at(ctx context.Context, url string, work func(context.Context, *client) error) (err error) {
 	if url != "" {
-		key, _ := c.Lookuper.Lookup("RETENTIONOPS_API_KEY")
-		return work(ctx, &client{base: url, key: key, http: &http.Client{}})
+		return work(ctx, &client{base: url, key: c.apiKey(), http: &http.Client{}})
 	}
 	env := c.env(map[string]string{"RETENTIONOPS_AUTH": "local"}, "")
 	local, err := listen(ctx, "127.0.0.1:0", mux(env))

@@ -85,7 +85,7 @@ func (c *command) root() *cobra.Command {
 	flags.StringVar(&c.warehouse, "warehouse", "", "warehouse URL (else RETENTIONOPS_WAREHOUSE, else "+defaultWarehouse+")")
 	flags.StringVar(&c.rules, "rules", "", "folder with rule files (else RETENTIONOPS_RULES, else ./rules, else those built in)")
 	root.AddCommand(c.demo(), c.importOrders(), c.detect(), c.serve(), c.call(), c.runs(), c.health(), c.rollout(), c.rulesCommand(), c.brief(),
-		c.exclusions(), c.config(), c.check(), c.schema())
+		c.exclusions(), c.config(), c.check(), c.schema(), c.mcp())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }
