@@ -196,8 +196,8 @@ func TestAWholeRunOnGoogleCloud(t *testing.T) {
 		t.Errorf("the log has %d rows", len(rows))
 	}
 	for bucket, want := range map[string]string{"acme-exports": "audiences/", "acme-archive": "papers/payloads/"} {
-		objects, _, err := c.storage.ListObjectsWithOptions(bucket, fakestorage.ListOptions{Prefix: want})
-		if err != nil || len(objects) == 0 {
+		found, err := c.storage.ListObjectsWithOptionsPaginated(bucket, fakestorage.ListOptions{Prefix: want})
+		if err != nil || len(found.Objects) == 0 {
 			t.Errorf("nothing lies in %s under %s: %v", bucket, want, err)
 		}
 	}
