@@ -169,6 +169,8 @@ func (f fault) shortened() []string {
 	if f.waits.Warehouse > 0 {
 		tell("an attempt at a statement", warehouse.AttemptTimeout, f.waits.Warehouse)
 		tell("the pauses between attempts at a statement", warehouse.Pauses(), f.waits.WarehousePauses)
+		// The deadlines around them stay: four attempts of a whole minute do not fit into a run.
+		told = append(told, "a run of which each attempt lasts its whole minute is over in the third; here all four are seen")
 	}
 	return told
 }
