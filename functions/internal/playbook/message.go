@@ -119,8 +119,9 @@ func (c *claims) stored(ctx context.Context, webhookID string) (*stored, error) 
 }
 
 // again reads the message that this run sends again; nil when it makes a message of its own, under a new id. A message
-// is sent again as it is, so it must still say what is true: when customers or rules have changed since, only a resend
-// goes on, with a new message. A resend also makes a new one when the old one cannot arrive any more.
+// is sent again as it is, so it must still say what is true: when customers or rules have changed since, or it is so old
+// that a receiver drops it, only a resend goes on, with a new message that the guardrails see. A resend also makes a new
+// one when the old one cannot arrive any more.
 func (w *run) again(ctx context.Context, earlier message) (*stored, error) {
 	found, err := w.claims().stored(ctx, earlier.id)
 	if w.in.Resend && (errors.Is(err, archive.ErrNotFound) || functions.CodeOf(err) == functions.FailedPrecondition) {
@@ -130,13 +131,17 @@ func (w *run) again(ctx context.Context, earlier message) (*stored, error) {
 		return nil, err
 	}
 	same := found.Made.RulesVersion == w.assessment.RulesVersion && found.Made.InputFingerprint == w.assessment.Fingerprint
+	expired := !w.Now().Before(found.ExpiresAt)
 	switch {
-	case w.in.Resend && (!same || earlier.refused || !w.Now().Before(found.ExpiresAt)):
+	case w.in.Resend && (!same || earlier.refused || expired):
 		return nil, nil
 	case !same:
 		return nil, functions.Errorf(functions.FailedPrecondition,
 			"the data or the rules have changed since run %s stored the message of this day, which is not confirmed", found.RunID).
 			WithHint("use resend to send the new state")
+	case expired:
+		return nil, functions.Errorf(functions.FailedPrecondition, "the message of run %s has expired at %s: a receiver drops it",
+			found.RunID, found.ExpiresAt.UTC().Format(time.RFC3339)).WithHint("use resend, which makes a new message")
 	default:
 		return found, nil
 	}

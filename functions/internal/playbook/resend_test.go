@@ -137,6 +137,28 @@ func TestAResendOfWhatCannotArriveIsANewMessage(t *testing.T) {
 	}
 }
 
+// A receiver that does not look at the age of a message would post old news, and the guardrail that watches how old the
+// data is was asked when the message was made.
+func TestAMessageThatHasExpiredIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	hook := newHook(t, says(500, ""), says(500, ""), says(500, ""), says(200, receipt))
+	h := newHouse(t, functions.PhaseProduction, hook.address())
+	_, _ = h.Run(t.Context(), functions.TriggerPlaybookInput{})
+	h.clock.advance(playbook.DefaultFresh)
+	plan, err := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true})
+	if err != nil || !strings.Contains(plan.Reason, "a run would be refused: the message of run 01KRUN0001 has expired") {
+		t.Errorf("the plan says %q, %v", plan.Reason, err)
+	}
+	out, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
+	problem := functions.ProblemOf(err, "")
+	if problem.Code != functions.FailedPrecondition || !strings.Contains(problem.Hint, "resend") || out.DeliveryState != functions.DeliveryNone {
+		t.Errorf("got %+v, %s; want failed_precondition", problem, out.DeliveryState)
+	}
+	if sent := len(hook.requests()); sent != 3 {
+		t.Errorf("%d requests, want those of the first run alone", sent)
+	}
+}
+
 func TestAFinalNoSaysNothingOfARunBefore(t *testing.T) {
 	t.Parallel()
 	hook := newHook(t, cuts, cuts, cuts, says(410, "Webhook not found."))
