@@ -58,7 +58,8 @@ func (l *Log) spool(ctx context.Context, run retention.Run, cause error) {
 		"run_id", run.RunID, "run_log_row", json.RawMessage(row), "error", cause.Error())
 	ctx, cancel := functions.Outlive(ctx, ArchiveDeadline, StoppingArchiveDeadline)
 	defer cancel()
-	name := spoolFolder + run.CreatedAt.Format(spoolMonth) + "/" +
+	// In the present month, whatever the row's own time is: that of a run that was killed long ago may be closed.
+	name := spoolFolder + l.Now().UTC().Format(spoolMonth) + "/" +
 		run.CreatedAt.Format(spoolTime) + "_" + run.RunID + "_" + string(run.Status) + rowSuffix
 	err = l.Archive.PutIfAbsent(ctx, name, row)
 	if errors.Is(err, archive.ErrExists) {

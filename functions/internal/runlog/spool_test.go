@@ -393,6 +393,21 @@ func TestAMonthInWhichARowWaitsStaysOpen(t *testing.T) {
 	}
 }
 
+// The begin row of a run that was killed is written under the time at which it began, which may lie in a closed month.
+func TestARowOfAClosedMonthIsNotLost(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	killed := runOf("killed")
+	h.pass(70 * 24 * time.Hour)
+	h.Begin(t.Context(), runOf("later")) // closes what has ended
+	h.rows.set(unavailable)
+	h.Missed(t.Context(), killed)
+	h.rows.set(nil)
+	if written, err := h.Reconcile(t.Context()); written != 1 || err != nil || h.stored(t, "killed") != 1 {
+		t.Errorf("Reconcile = %d, %v; want the row of the killed run", written, err)
+	}
+}
+
 // A warehouse and an archive that hang must not use up the few seconds that a program has to end.
 func TestAProgramThatEndsWritesItsRowsQuickly(t *testing.T) {
 	t.Parallel()
