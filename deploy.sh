@@ -42,13 +42,13 @@ main() {
   check) check ;;
   plan) planning=yes && all ;;
   all) all ;;
-  function) deploy_function "$(known "${2:-}")" ;;
+  function) known "${2:-}" >/dev/null && deploy_function "$2" ;;
   rules) publish_rules ;;
   schedule) schedule ;;
   disable) disable ;;
   enable) enable ;;
   destroy) destroy ;;
-  stage) stage "${2:?a directory is needed}" "$(known "${3:-}")" ;;
+  stage) known "${3:-}" >/dev/null && stage "${2:?a directory is needed}" "$3" ;;
   *) sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 2 ;;
   esac
 }
@@ -95,7 +95,8 @@ ensure() {
 
 # --- settings --------------------------------------------------------------------------------------------------------
 
-# load_settings reads .env as KEY=VALUE lines, without running them; what the environment says stands.
+# load_settings reads .env as KEY=VALUE lines, without running them; what the environment says stands. A setting of ours
+# that nobody reads is refused: a mistyped RETENTIONOPS_EXCLUSIONS would leave nobody out.
 load_settings() {
   local line key file=${RETENTIONOPS_ENV_FILE:-$root/.env}
   if [ -f "$file" ]; then
@@ -103,6 +104,8 @@ load_settings() {
       case $line in '' | '#'*) continue ;; esac
       key=${line%%=*}
       [[ $key =~ ^[A-Z][A-Z0-9_]*$ && $line == *=* ]] || die "$file: a line is no KEY=VALUE"
+      [[ $key != RETENTIONOPS_* ]] || grep -Eq "^# ?${key}[=:]" "$root/.env.example" ||
+        die "$file: no setting is named $key; .env.example names them all"
       [ -n "${!key+set}" ] || export "$key=${line#*=}"
     done <"$file"
   fi
@@ -366,6 +369,8 @@ deploy_function() {
     [ -n "$(newest RETENTIONOPS_API_KEYS)" ] || [ "$planning" = yes ] ||
       die "$name is to be open, and the secret $(secret_id RETENTIONOPS_API_KEYS) is not there: $(secret_command RETENTIONOPS_API_KEYS)"
     door=--allow-unauthenticated
+  else
+    close_door "$name"
   fi
   run gcloud functions deploy "$(service "$name")" --gen2 --project="$project" --region="$region" --runtime="$runtime" \
     --source="$stage" --entry-point="$(entry_point "$name")" --trigger-http "$door" --ingress-settings=all \
@@ -375,6 +380,13 @@ deploy_function() {
     --env-vars-file="$stage.env.yaml" "${flags[@]}" "--set-build-env-vars=GOOGLE_GOLDFLAGS=-s -w" \
     --update-labels="app=retentionops,function=$(service "$name")" --serve-all-traffic-latest-revision \
     --runtime-update-policy=automatic --quiet '--format=value(serviceConfig.uri)'
+}
+
+# close_door takes the public's right away from a function that was open, before a revision runs that asks for no key.
+close_door() {
+  local members
+  members=$(members_of "$1") || [ "$planning" = yes ] || die "who may call $1 cannot be looked at: it is not deployed"
+  if grep -qx allUsers <<<"$members"; then invoker remove "$1" allUsers; fi
 }
 
 # stage puts what one function is built from into DIR: its own files and those that it links, go.mod, go.sum, and one
@@ -414,6 +426,20 @@ GO
 invoker() { # add|remove NAME MEMBER
   run gcloud functions "$1-invoker-policy-binding" "$(service "$2")" --project="$project" --region="$region" "--member=$3"
 }
+
+# members_of names who may call a function, one a line; nobody when it is not there. It fails when that cannot be told.
+members_of() {
+  local services
+  look gcloud run services get-iam-policy "$(service "$1")" --project="$project" --region="$region" \
+    '--flatten=bindings[].members' '--format=value(bindings.members)' && return 0
+  services=$(services) || return 1
+  ! grep -qx -- "$(service "$1")" <<<"$services"
+}
+
+services() { look gcloud run services list --project="$project" --region="$region" '--format=value(metadata.name)'; }
+
+# jobs names the scheduler's jobs, each with its state behind it.
+jobs_there() { look gcloud scheduler jobs list --project="$project" --location="$region" '--format=value(name.basename(),state)'; }
 
 # The scheduler calls two functions; Make.com's account (the keyless way) calls the six tools.
 enable_invokers() {
@@ -458,7 +484,7 @@ job() { # JOB FUNCTION WHEN
 
 disable() {
   need_settings
-  local name job member
+  local name job member members jobs
   for job in retentionops-daily retentionops-health; do
     try run gcloud scheduler jobs pause "$job" --project="$project" --location="$region"
   done
@@ -467,12 +493,28 @@ disable() {
       try invoker remove "$name" "$member"
     done
   done
+  # What found nothing to change and what failed look the same: only what is there now counts.
+  still=0
+  if ! jobs=$(jobs_there); then acts "whether the schedule is paused cannot be told"; fi
+  for job in retentionops-daily retentionops-health; do
+    if grep -Eq "^${job}[[:space:]]+ENABLED" <<<"$jobs"; then acts "$job is not paused"; fi
+  done
+  for name in $acting; do
+    if ! members=$(members_of "$name"); then acts "who may call $name cannot be told"; fi
+    for member in allUsers "serviceAccount:$(account make)" "serviceAccount:$(account scheduler)"; do
+      if grep -qxF -- "$member" <<<"$members"; then acts "$member may still call $name"; fi
+    done
+  done
+  [ "$still" -eq 0 ] || die 'not disabled. Mend what is named above and repeat, or set "phase: disabled" in rules/rollout.yaml and put it in force'
   say "nothing acts any more: the schedule is paused and nobody may call $acting. The reading tools stay on."
   say "also set \"phase: disabled\" in rules/rollout.yaml when people with rights of their own call the functions. Undo: ./deploy.sh enable"
 }
 
+still=0
+acts() { say "STILL ON: $1" && still=$((still + 1)); }
+
 # try goes on after a command that found nothing to change.
-try() { "$@" || say "note: nothing to change there"; }
+try() { "$@" || say "note: nothing to change there, or it did not work"; }
 
 enable() {
   need_settings
@@ -485,7 +527,7 @@ enable() {
 
 destroy() {
   need_settings
-  local name job answer=${RETENTIONOPS_CONFIRM_DESTROY:-}
+  local name job jobs services answer=${RETENTIONOPS_CONFIRM_DESTROY:-}
   if [ -z "$answer" ] && [ -t 0 ]; then
     printf 'This deletes the functions, accounts and schedule of RetentionOps in %s. Type the project id to go on: ' "$project"
     read -r answer
@@ -497,6 +539,15 @@ destroy() {
   for name in $(names); do
     try run gcloud functions delete "$(service "$name")" --gen2 --project="$project" --region="$region" --quiet
   done
+  still=0
+  if ! jobs=$(jobs_there) || ! services=$(services); then acts "what is left cannot be told"; fi
+  for job in retentionops-daily retentionops-health; do
+    if grep -Eq "^$job([[:space:]]|\$)" <<<"${jobs:-}"; then acts "$job is there"; fi
+  done
+  for name in $(names); do
+    if grep -qx -- "$(service "$name")" <<<"${services:-}"; then acts "$name is there"; fi
+  done
+  [ "$still" -eq 0 ] || die "not all was deleted, and no account was; mend what is named above and repeat"
   for name in build scheduler make $(names); do
     try run gcloud iam service-accounts delete "$(account "$name")" --project="$project" --quiet
   done
@@ -517,6 +568,16 @@ publish_rules() {
   *gs://*) ;;
   *) die "neither RETENTIONOPS_RULES nor RETENTIONOPS_TEMPLATES names a bucket (gs://BUCKET/rules): the functions have the files built in, deploy them" ;;
   esac
+  local published published_at other same
+  for published in RULES TEMPLATES; do
+    for other in RULES TEMPLATES ARCHIVE EXPORTS; do
+      same=RETENTIONOPS_$other
+      same=${!same:-} published_at=RETENTIONOPS_$published
+      same=${same%%\?*} published_at=${!published_at:-}
+      [ "$published" = "$other" ] || [ -z "$published_at" ] || [ "${published_at%/}" != "${same%/}" ] ||
+        die "RETENTIONOPS_$published and RETENTIONOPS_$other name the same folder: publishing would delete what else is there"
+    done
+  done
   "${command[@]}" rules check rules
   "${command[@]}" rules test --rules rules
   "${command[@]}" brief check brief_templates

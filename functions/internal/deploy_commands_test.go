@@ -1,6 +1,7 @@
 package internal_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,109 @@ func TestDisableStopsWhatActsAndEnableBringsItBack(t *testing.T) {
 	settings["STUB_FAIL"] = "jobs pause"
 	if again := deploy(t, settings, true, "disable"); again.failed || len(again.called("gcloud", "functions", "remove-invoker-policy-binding")) == 0 {
 		t.Errorf("disabled twice: %s", again.out)
+	}
+}
+
+// A disable that did not work must not say that nothing acts any more.
+func TestDisableLooksWhetherAnythingStillActs(t *testing.T) {
+	t.Parallel()
+	for name, setting := range map[string]string{
+		"a job is still on":          "STUB_ENABLED=retentionops-daily",
+		"everybody may still call":   "STUB_MEMBERS=allUsers",
+		"the scheduler may call":     "STUB_MEMBERS=serviceAccount:rop-scheduler@acme-retention.iam.gserviceaccount.com",
+		"jobs cannot be looked at":   "STUB_FAIL=scheduler jobs list",
+		"rights cannot be looked at": "STUB_FAIL=get-iam-policy",
+		"nothing can be asked":       "STUB_FAIL=gcloud",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settings := companySettings()
+			settings["STUB_SERVICES"] = "build-priority-queue export-audience trigger-playbook"
+			key, value, _ := strings.Cut(setting, "=")
+			settings[key] = value
+			if d := deploy(t, settings, true, "disable"); !d.failed || strings.Contains(d.out, "nothing acts any more") {
+				t.Errorf("%s", d.out)
+			}
+		})
+	}
+	settings := companySettings()
+	settings["STUB_MEMBERS"] = "user:operator@example.com" // rights of their own are not the script's
+	if d := deploy(t, settings, true, "disable"); d.failed || !strings.Contains(d.out, "nothing acts any more") {
+		t.Error(d.out)
+	}
+}
+
+func TestDestroyLooksWhetherAnythingIsLeft(t *testing.T) {
+	t.Parallel()
+	settings := companySettings()
+	settings["RETENTIONOPS_CONFIRM_DESTROY"] = "acme-retention"
+	for _, fault := range []string{"STUB_FAIL=gcloud", "STUB_SERVICES=trigger-playbook", "STUB_ENABLED=retentionops-daily"} {
+		key, value, _ := strings.Cut(fault, "=")
+		broken := maps.Clone(settings)
+		broken[key] = value
+		if d := deploy(t, broken, true, "destroy"); !d.failed {
+			t.Errorf("%s: %s", fault, d.out)
+		}
+	}
+}
+
+// A function that was open must be closed before a revision runs that leaves the caller to the platform.
+func TestAFunctionIsClosedBeforeItBelievesThePlatform(t *testing.T) {
+	t.Parallel()
+	settings := companySettings()
+	settings["STUB_MEMBERS"] = "allUsers"
+	d := deploy(t, settings, true, "function", "trigger_playbook")
+	closed := slices.IndexFunc(d.calls, func(call []string) bool {
+		return len(call) > 3 && call[2] == "remove-invoker-policy-binding" && call[3] == "trigger-playbook" && flag(call, "member") == "allUsers"
+	})
+	deployed := slices.IndexFunc(d.calls, func(call []string) bool { return len(call) > 2 && call[2] == "deploy" })
+	if d.failed || closed < 0 || deployed < closed {
+		t.Errorf("closed by call %d, deployed by call %d: %s", closed, deployed, d.out)
+	}
+	settings["STUB_FAIL"] = "remove-invoker-policy-binding"
+	if d := deploy(t, settings, true, "function", "trigger_playbook"); !d.failed || len(d.called("gcloud", "functions", "deploy")) != 0 {
+		t.Errorf("it stays open and is deployed: %s", d.out)
+	}
+	settings = companySettings()
+	settings["RETENTIONOPS_OPEN"], settings["STUB_MEMBERS"] = "trigger_playbook", "allUsers"
+	if d := deploy(t, settings, true, "function", "trigger_playbook"); d.failed || len(d.called("gcloud", "functions", "remove-invoker-policy-binding")) != 0 {
+		t.Errorf("one that is to be open: %s", d.out)
+	}
+}
+
+func TestAFunctionThatNobodyKnowsIsNotDeployed(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"function", "trigger_playbok"}, {"function"}, {"stage", t.TempDir(), "trigger_playbok"}} {
+		if d := deploy(t, companySettings(), true, args...); !d.failed || !strings.Contains(d.out, "no function is named") || len(d.calls) != 0 {
+			t.Errorf("%q: %q, %s", args, d.calls, d.out)
+		}
+	}
+}
+
+func TestASettingThatNobodyReadsIsRefused(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "env")
+	text := "OTHER=x\nRETENTIONOPS_EXCLUSION=gs://acme-legal/lists/never.csv\n" // it would leave nobody out
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings := companySettings()
+	settings["RETENTIONOPS_ENV_FILE"] = file
+	if d := deploy(t, settings, true, "all"); !d.failed || len(d.calls) != 0 || !strings.Contains(d.out, "no setting is named RETENTIONOPS_EXCLUSION") {
+		t.Errorf("%q: %s", d.calls, d.out)
+	}
+}
+
+func TestRulesArePublishedIntoFoldersOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	for _, pair := range [][2]string{
+		{"gs://acme-rules/all", "gs://acme-rules/all/"}, {"gs://acme-archive/papers", ""}, {"", "gs://acme-exports/audiences/"},
+	} {
+		settings := companySettings()
+		settings["RETENTIONOPS_RULES"], settings["RETENTIONOPS_TEMPLATES"] = pair[0], pair[1]
+		if d := deploy(t, settings, true, "rules"); !d.failed || len(d.called("gcloud", "storage", "rsync")) != 0 {
+			t.Errorf("%q: what else is there would be deleted: %s", pair, d.out)
+		}
 	}
 }
 
