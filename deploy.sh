@@ -29,8 +29,10 @@ export_audience          512Mi  1   5           3         60s     detection excl
 trigger_playbook         1Gi    1   4           3         300s    detection exclusions queue-write archive exports sheets webhook mail
 read_record              256Mi  1   20          3         90s     detection exclusions queue archive-read
 check_health             256Mi  1   1           1         150s    queue archive mail
+mcp_gateway              256Mi  1   20          3         310s    gateway
 '
 acting='build_priority_queue export_audience trigger_playbook'
+behind_gateway="get_alert_decision get_operational_context generate_brief read_record $acting" # it asks those that act for dry runs
 
 apis='artifactregistry bigquery cloudbuild cloudfunctions cloudscheduler iam iamcredentials run secretmanager sheets storage'
 runtime=go126
@@ -144,7 +146,8 @@ known() {
 is_open() { [[ " ${RETENTIONOPS_OPEN:-} " == *" $1 "* ]]; }
 
 service() { printf '%s' "${1//_/-}"; }
-entry_point() { awk -F_ '{for (i = 1; i <= NF; i++) printf "%s%s", toupper(substr($i, 1, 1)), substr($i, 2)}' <<<"$1"; }
+entry_point() { if may "$1" gateway; then printf MCPGateway; else camel "$1"; fi; }
+camel() { awk -F_ '{for (i = 1; i <= NF; i++) printf "%s%s", toupper(substr($i, 1, 1)), substr($i, 2)}' <<<"$1"; }
 
 # account is the service account of a function or an invoker; ids have at most 30 characters.
 account() { printf '%s@%s.iam.gserviceaccount.com' "$(account_id "$1")" "$project"; }
@@ -153,13 +156,14 @@ account_id() { printf 'rop-%s' "$(service "$1")"; }
 # --- secrets: by reference only --------------------------------------------------------------------------------------
 
 secrets_of() { # the settings of a function that are secrets
-  is_open "$1" && printf '%s\n' RETENTIONOPS_API_KEYS
+  if is_open "$1"; then keys_of "$1"; fi
   if may "$1" exclusions && [ -n "${RETENTIONOPS_EXCLUSIONS:-}" ]; then printf '%s\n' RETENTIONOPS_EXCLUSIONS_KEY; fi
   if may "$1" mail && [ -n "${RETENTIONOPS_MAIL:-}" ]; then printf '%s\n' RETENTIONOPS_MAIL_PASSWORD; fi
   if may "$1" webhook; then
     printf '%s\n' RETENTIONOPS_WEBHOOK_URL RETENTIONOPS_WEBHOOK_SECRET RETENTIONOPS_WEBHOOK_SECRET_PREVIOUS RETENTIONOPS_WEBHOOK_API_KEY
   fi
 }
+keys_of() { if may "$1" gateway; then printf 'RETENTIONOPS_MCP_KEYS\n'; else printf 'RETENTIONOPS_API_KEYS\n'; fi; }
 all_secrets() { for_each_name secrets_of | sort -u; }
 for_each_name() { local name; for name in $(names); do "$@" "$name" || true; done; }
 
@@ -300,7 +304,7 @@ grant_bucket() { # NAME ROLE URL
 # grant_data gives a function the rights that its words stand for, and no others.
 grant_data() {
   local name=$1 secret
-  project_role "$name" roles/bigquery.jobUser
+  if ! may "$name" gateway; then project_role "$name" roles/bigquery.jobUser; fi
   if may "$name" detection; then grant_dataset "$name" roles/bigquery.dataViewer "$detection_dataset"; fi
   if may "$name" queue; then grant_dataset "$name" roles/bigquery.dataViewer "$queue_dataset"; fi
   if may "$name" queue-write; then grant_dataset "$name" roles/bigquery.dataEditor "$queue_dataset"; fi
@@ -308,8 +312,10 @@ grant_data() {
   if may "$name" archive-read; then grant_bucket "$name" roles/storage.objectViewer "$RETENTIONOPS_ARCHIVE"; fi
   if may "$name" exports; then grant_bucket "$name" roles/storage.objectUser "$RETENTIONOPS_EXPORTS"; fi
   if may "$name" exclusions; then grant_bucket "$name" roles/storage.objectViewer "${RETENTIONOPS_EXCLUSIONS:-}"; fi
-  grant_bucket "$name" roles/storage.objectViewer "${RETENTIONOPS_RULES:-}"
-  grant_bucket "$name" roles/storage.objectViewer "${RETENTIONOPS_TEMPLATES:-}"
+  if ! may "$name" gateway; then
+    grant_bucket "$name" roles/storage.objectViewer "${RETENTIONOPS_RULES:-}"
+    grant_bucket "$name" roles/storage.objectViewer "${RETENTIONOPS_TEMPLATES:-}"
+  fi
   for secret in $(secrets_of "$name"); do
     if [ -z "$(newest "$secret")" ]; then
       say "note: the secret $(secret_id "$secret") is not there ($(secret_use "$secret")); $name goes without"
@@ -337,8 +343,15 @@ settings_of() {
   if may "$name" links; then settings+=' EXPORTS'; fi
   if may "$name" sheets; then settings+=' SHEETS SHEETS_DAYS'; fi
   if may "$name" mail; then settings+=' MAIL MAIL_FROM'; fi
-  if is_open "$name"; then
-    printf 'RETENTIONOPS_AUTH=key\nRETENTIONOPS_AUDIENCE=%s\nRETENTIONOPS_INVOKERS=%s\n' "$(audience "$name")" "$(account scheduler)"
+  if may "$name" gateway; then
+    settings='MCP_ORIGINS MCP_RATE'
+    printf 'RETENTIONOPS_MCP_HOSTS=%s\nRETENTIONOPS_MCP_FUNCTIONS=%s\n' "${RETENTIONOPS_MCP_HOSTS:-.run.app .cloudfunctions.net}" "$(gateway_functions)"
+  fi
+  if is_open "$name" && may "$name" gateway; then
+    printf 'RETENTIONOPS_AUTH=key\n'
+  elif is_open "$name"; then
+    printf 'RETENTIONOPS_AUTH=key\nRETENTIONOPS_AUDIENCE=%s\nRETENTIONOPS_INVOKERS=%s,%s\n' \
+      "$(audience "$name")" "$(account scheduler)" "$(account mcp_gateway)"
   else
     printf 'RETENTIONOPS_AUTH=iam\n'
   fi
@@ -347,6 +360,17 @@ settings_of() {
     [ -z "${!setting:-}" ] || printf '%s=%s\n' "$setting" "${!setting}"
   done
   printf 'RETENTIONOPS_VERSION=%s\n' "$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null || printf unknown)"
+}
+
+# gateway_functions names, for the gateway, where each function is and whom its token is made out to.
+gateway_functions() {
+  local name url all=''
+  for name in $behind_gateway; do
+    url=$(url_of "$name")
+    all+="${all:+ }$name=$url"
+    if is_open "$name"; then all+="|$(audience "$name")"; fi
+  done
+  printf '%s' "$all"
 }
 
 # audience is whom an identity token for an open function is made out to. The platform does not check it there, the
@@ -366,8 +390,9 @@ deploy_function() {
   done
   if [ -n "$secrets" ]; then flags+=("--set-secrets=$secrets"); else flags+=(--clear-secrets); fi
   if is_open "$name"; then
-    [ -n "$(newest RETENTIONOPS_API_KEYS)" ] || [ "$planning" = yes ] ||
-      die "$name is to be open, and the secret $(secret_id RETENTIONOPS_API_KEYS) is not there: $(secret_command RETENTIONOPS_API_KEYS)"
+    secret=$(keys_of "$name")
+    [ -n "$(newest "$secret")" ] || [ "$planning" = yes ] ||
+      die "$name is to be open, and the secret $(secret_id "$secret") is not there: $(secret_command "$secret")"
     door=--allow-unauthenticated
   else
     close_door "$name"
@@ -393,6 +418,7 @@ close_door() {
 # generated file on top that registers it. Tests, tools and the embedded warehouse stay behind.
 stage() {
   local dir=$1 package=functions/$2 module files file count=0
+  if may "$2" gateway; then package=mcp; fi
   module=$(cd "$root" && go list -m)
   # As deployed: a Mac would list its own files. The dollars are of a Go template.
   # shellcheck disable=SC2016
@@ -441,16 +467,17 @@ services() { look gcloud run services list --project="$project" --region="$regio
 # jobs names the scheduler's jobs, each with its state behind it.
 jobs_there() { look gcloud scheduler jobs list --project="$project" --location="$region" '--format=value(name.basename(),state)'; }
 
-# The scheduler calls two functions; Make.com's account (the keyless way) calls the six tools.
+# The scheduler calls two functions; Make.com's account (the keyless way) calls the six tools; the gateway those behind it.
 enable_invokers() {
   local name
   invoker add trigger_playbook "serviceAccount:$(account scheduler)"
   invoker add check_health "serviceAccount:$(account scheduler)"
   for name in $(names); do
-    case $name in read_record | check_health) continue ;; esac
-    invoker add "$name" "serviceAccount:$(account make)"
     if is_open "$name"; then invoker add "$name" allUsers; fi
+    case $name in read_record | check_health | mcp_gateway) continue ;; esac
+    invoker add "$name" "serviceAccount:$(account make)"
   done
+  for name in $behind_gateway; do invoker add "$name" "serviceAccount:$(account mcp_gateway)"; done
 }
 
 url_of() {
@@ -489,7 +516,7 @@ disable() {
     try run gcloud scheduler jobs pause "$job" --project="$project" --location="$region"
   done
   for name in $acting; do
-    for member in allUsers "serviceAccount:$(account make)" "serviceAccount:$(account scheduler)"; do
+    for member in $(callers); do
       try invoker remove "$name" "$member"
     done
   done
@@ -501,7 +528,7 @@ disable() {
   done
   for name in $acting; do
     if ! members=$(members_of "$name"); then acts "who may call $name cannot be told"; fi
-    for member in allUsers "serviceAccount:$(account make)" "serviceAccount:$(account scheduler)"; do
+    for member in $(callers); do
       if grep -qxF -- "$member" <<<"$members"; then acts "$member may still call $name"; fi
     done
   done
@@ -509,6 +536,9 @@ disable() {
   say "nothing acts any more: the schedule is paused and nobody may call $acting. The reading tools stay on."
   say "also set \"phase: disabled\" in rules/rollout.yaml when people with rights of their own call the functions. Undo: ./deploy.sh enable"
 }
+
+# callers are all whom we ever let call a function.
+callers() { printf 'allUsers %s' "$(printf 'serviceAccount:%s ' "$(account make)" "$(account scheduler)" "$(account mcp_gateway)")"; }
 
 still=0
 acts() { say "STILL ON: $1" && still=$((still + 1)); }

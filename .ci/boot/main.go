@@ -64,6 +64,12 @@ func main() {
 	}
 }
 
+// gateway is built and started beside the functions.
+var gateway = &functions.Tool{Name: "mcp_gateway", EntryPoint: "MCPGateway"}
+
+// probe is a call that the gateway cannot pass on, as it is connected to no function.
+const probe = `{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_alert_decision", "arguments": {}}}`
+
 // inputs are the inputs of the functions that need one.
 var inputs = map[string]string{
 	functions.ExportAudience.Name: `{"tier": "P1"}`,
@@ -89,7 +95,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	all := []*built{limit}
-	tools := slices.Concat(functions.Tools, functions.Supporting)
+	tools := append(slices.Concat(functions.Tools, functions.Supporting), gateway)
 	for _, tool := range tools {
 		stage := filepath.Join(work, tool.Name)
 		if err := command(ctx, ".", "./deploy.sh", "stage", stage, tool.Name); err != nil {
@@ -282,8 +288,16 @@ func (b *built) checkAnswers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.started(ctx, []string{"RETENTIONOPS_AUTH=iam"}, func(base string, began time.Time) error {
+	settings := []string{"RETENTIONOPS_AUTH=iam", "RETENTIONOPS_MCP_HOSTS=127.0.0.1"}
+	return b.started(ctx, settings, func(base string, began time.Time) error {
 		if _, _, err := firstAnswer(ctx, base, began); err != nil {
+			return err
+		}
+		if b.name == gateway.Name {
+			status, body, err := request(ctx, http.MethodPost, base, probe)
+			if err == nil && (status != http.StatusOK || !strings.Contains(string(body), "RETENTIONOPS_MCP_FUNCTIONS")) {
+				err = fmt.Errorf("the answer does not name RETENTIONOPS_MCP_FUNCTIONS: %d %s", status, body)
+			}
 			return err
 		}
 		return wantProblem(ctx, base, "RETENTIONOPS_WAREHOUSE", inputs[b.name])

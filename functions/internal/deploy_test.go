@@ -125,7 +125,12 @@ func flag(call []string, name string) string {
 	return ""
 }
 
-func deployed() []*functions.Tool { return slices.Concat(functions.Tools, functions.Supporting) }
+// gateway is deployed beside the functions. It waits longer than the longest of them.
+var gateway = &functions.Tool{Name: "mcp_gateway", EntryPoint: "MCPGateway", Timeout: functions.TriggerPlaybook.Timeout + 5*time.Second}
+
+func deployed() []*functions.Tool {
+	return append(slices.Concat(functions.Tools, functions.Supporting), gateway)
+}
 
 func serviceOf(tool *functions.Tool) string { return strings.ReplaceAll(tool.Name, "_", "-") }
 
@@ -183,6 +188,10 @@ func checkFunctions(t *testing.T, d deployment, settings map[string]string) {
 		accounts[flag(call, "service-account")] = true
 		checkUpload(t, filepath.Join(d.uploads, name))
 		env := readEnv(t, filepath.Join(d.uploads, name+".env.yaml"))
+		if tool == gateway {
+			checkGateway(t, d, env)
+			continue
+		}
 		if env["RETENTIONOPS_AUTH"] != "iam" || env["RETENTIONOPS_WAREHOUSE"] != settings["RETENTIONOPS_WAREHOUSE"] || env["RETENTIONOPS_VERSION"] == "" {
 			t.Errorf("%s runs with %v", name, env)
 		}
@@ -194,6 +203,65 @@ func checkFunctions(t *testing.T, d deployment, settings map[string]string) {
 		if id, _, _ := strings.Cut(account, "@"); len(id) < 6 || len(id) > 30 {
 			t.Errorf("%s is no id of an account: %d characters", id, len(id))
 		}
+	}
+}
+
+// checkGateway asserts that the gateway knows where the functions are, and nothing of the data.
+func checkGateway(t *testing.T, d deployment, env map[string]string) {
+	t.Helper()
+	behind := append([]*functions.Tool{functions.ReadRecord}, functions.Tools...)
+	connected := strings.Fields(env["RETENTIONOPS_MCP_FUNCTIONS"])
+	for _, tool := range behind {
+		if !slices.Contains(connected, tool.Name+"=https://"+serviceOf(tool)+".example.run.app") {
+			t.Errorf("the gateway is not connected to %s: %q", tool.Name, connected)
+		}
+		call := d.called("gcloud", "functions", "add-invoker-policy-binding", serviceOf(tool))
+		if !strings.Contains(fmt.Sprint(call), "serviceAccount:rop-mcp-gateway@") {
+			t.Errorf("the gateway may not call %s", tool.Name)
+		}
+	}
+	if len(connected) != len(behind) || env["RETENTIONOPS_AUTH"] != "iam" || env["RETENTIONOPS_MCP_HOSTS"] == "" {
+		t.Errorf("the gateway runs with %v", env)
+	}
+	for _, word := range []string{"WAREHOUSE", "ARCHIVE", "EXPORTS", "RULES", "SHEETS"} {
+		if env["RETENTIONOPS_"+word] != "" {
+			t.Errorf("the gateway knows RETENTIONOPS_%s", word)
+		}
+	}
+	for _, call := range d.calls {
+		text := strings.Join(call, " ")
+		if strings.Contains(text, "serviceAccount:rop-mcp-gateway@") && !strings.Contains(text, "add-invoker-policy-binding") {
+			t.Errorf("the gateway has a right of its own: %s", text)
+		}
+	}
+	if bound := d.called("gcloud", "functions", "add-invoker-policy-binding", "mcp-gateway"); len(bound) > 0 {
+		t.Errorf("somebody may call the gateway: %q", bound)
+	}
+}
+
+// TestTheGatewayIsOpenToBearersAlone opens it, and shows its identity to a function that is open too.
+func TestTheGatewayIsOpenToBearersAlone(t *testing.T) {
+	t.Parallel()
+	settings := companySettings()
+	settings["RETENTIONOPS_OPEN"] = "mcp_gateway trigger_playbook"
+	settings["RETENTIONOPS_MCP_HOSTS"] = "mcp.acme.example"
+	d := deploy(t, settings, true, "function", "mcp_gateway")
+	if d.failed {
+		t.Fatal(d.out)
+	}
+	call := d.called("gcloud", "functions", "deploy")[0]
+	env := readEnv(t, filepath.Join(d.uploads, "mcp-gateway.env.yaml"))
+	if flag(call, "set-secrets") != "RETENTIONOPS_MCP_KEYS=retentionops-mcp-keys:7" || env["RETENTIONOPS_AUTH"] != "key" || env["RETENTIONOPS_MCP_HOSTS"] != "mcp.acme.example" {
+		t.Errorf("%q with %v", call, env)
+	}
+	open := deploy(t, settings, true, "function", "trigger_playbook")
+	behind := readEnv(t, filepath.Join(open.uploads, "trigger-playbook.env.yaml"))
+	if !strings.Contains(env["RETENTIONOPS_MCP_FUNCTIONS"], "run.app|"+behind["RETENTIONOPS_AUDIENCE"]) ||
+		!strings.Contains(behind["RETENTIONOPS_INVOKERS"], "rop-mcp-gateway@") {
+		t.Errorf("the gateway shows %v, the function expects %v", env, behind)
+	}
+	if without := deploy(t, settings, false, "function", "mcp_gateway"); !without.failed {
+		t.Errorf("open without a key: %s", without.out)
 	}
 }
 
@@ -266,7 +334,7 @@ func checkRights(t *testing.T, d deployment) {
 		{"writes the archive", []string{"gs://acme-archive", "objectUser"}, []string{"build-priority-queue", "check-health", "trigger-playbook"}},
 		{"owns anything", []string{"roles/owner"}, nil},
 		{"edits the project", []string{"roles/editor"}, nil},
-		{"calls functions", []string{"add-invoker-policy-binding"}, []string{"make", "scheduler"}},
+		{"calls functions", []string{"add-invoker-policy-binding"}, []string{"make", "mcp-gateway", "scheduler"}},
 	} {
 		if diff := cmp.Diff(right.want, who(d.calls, right.words...)); diff != "" {
 			t.Errorf("who %s: %s", right.name, diff)
@@ -358,7 +426,7 @@ func TestOnlyWhatTheOperatorOpensIsOpen(t *testing.T) {
 		}
 		// The scheduler shows its identity to an open function too, made out to what that function expects.
 		job := deploy(t, settings, true, "schedule").called("gcloud", "scheduler", "jobs", "update", "http", "retentionops-daily")[0]
-		if flag(job, "oidc-token-audience") != env["RETENTIONOPS_AUDIENCE"] || env["RETENTIONOPS_INVOKERS"] != flag(job, "oidc-service-account-email") {
+		if flag(job, "oidc-token-audience") != env["RETENTIONOPS_AUDIENCE"] || !strings.HasPrefix(env["RETENTIONOPS_INVOKERS"], flag(job, "oidc-service-account-email")+",") {
 			t.Errorf("the scheduler shows %q, the function expects %v", job, env)
 		}
 	}

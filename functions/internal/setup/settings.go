@@ -63,7 +63,7 @@ var Settings = []Setting{
 
 	{Name: "RETENTIONOPS_PROJECT", Group: groupDeploy, Deploy: true, Meaning: "the Google Cloud project"},
 	{Name: "RETENTIONOPS_REGION", Group: groupDeploy, Deploy: true, Default: "europe-west1", Meaning: "where the functions run"},
-	{Name: "RETENTIONOPS_OPEN", Group: groupDeploy, Deploy: true, Meaning: "tools that Make.com calls with X-API-Key, such as \"get_alert_decision trigger_playbook\"; empty: none is open"},
+	{Name: "RETENTIONOPS_OPEN", Group: groupDeploy, Deploy: true, Meaning: "tools that Make.com calls with X-API-Key, such as \"get_alert_decision trigger_playbook\"; mcp_gateway: assistants, with a bearer; empty: none is open"},
 	{Name: "RETENTIONOPS_SCHEDULE", Group: groupDeploy, Deploy: true, Default: "0 6 * * *", Meaning: "when trigger_playbook is called, after the detection; in RETENTIONOPS_TIMEZONE"},
 	{Name: "RETENTIONOPS_HEALTH_SCHEDULE", Group: groupDeploy, Deploy: true, Default: "0 8 * * *", Meaning: "when check_health is called"},
 	{Name: "RETENTIONOPS_ENV_FILE", Group: groupDeploy, Deploy: true, Default: ".env", Meaning: "the file with these settings"},
