@@ -43,7 +43,7 @@ func aim(request *http.Request, address string) error {
 	return nil
 }
 
-// callerHeader tells a function for whom the gateway asks. A door believes it from the gateway's own account alone.
+// callerHeader tells a function for whom the gateway asks. No door decides anything by it.
 const callerHeader = "X-RetentionOps-Caller"
 
 // Call implements Caller. Nothing of the request that came in goes on but the input: no header, no token.
