@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/door"
+	"github.com/retentionops/retentionops/functions/internal/audience"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )
@@ -42,9 +44,14 @@ func (c *command) check() *cobra.Command {
 }
 
 func (c *command) checkAll(ctx context.Context) error {
-	env := c.env(nil, "")
+	overrides := map[string]string{}
+	if mode, _ := c.Lookuper.Lookup("RETENTIONOPS_AUTH"); mode == "" {
+		overrides["RETENTIONOPS_AUTH"] = string(door.ModeLocal) // as serve takes it; deploy.sh sets one for a function
+	}
+	env := c.env(overrides, "")
 	defer func() { _ = env.Close() }() // it was only read
 	results := []looked{
+		look("settings", func() (string, error) { return checkSettings(ctx, env) }),
 		look("rules and templates", func() (string, error) {
 			book, err := env.Rules(ctx)
 			if err == nil {
@@ -108,6 +115,25 @@ func look(what string, at func() (note string, err error)) looked {
 		result.Fault = err.Error() // here the caller is the operator
 	}
 	return result
+}
+
+// checkSettings reads the values that a call would refuse, and whether the door would open.
+func checkSettings(ctx context.Context, env *setup.Env) (string, error) {
+	zone, err := env.Zone(ctx)
+	if err != nil {
+		return "", err
+	}
+	if _, err := env.KeepDays(ctx); err != nil {
+		return "", err
+	}
+	if _, err := setup.ReadSettings[audience.Settings](ctx, env); err != nil {
+		return "", err
+	}
+	today, err := env.Today(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("today is %s in %s", today, zone), door.For(env).Check()
 }
 
 func checkTables(ctx context.Context, env *setup.Env) looked {
@@ -233,7 +259,7 @@ func (c *command) schema() *cobra.Command {
 func (c *command) applySchema(ctx context.Context, printOnly bool) error {
 	env := c.env(nil, "")
 	defer func() { _ = env.Close() }() // what was done stands
-	config, err := env.Config(ctx)
+	keepDays, err := env.KeepDays(ctx)
 	if err != nil {
 		return err
 	}
@@ -241,7 +267,7 @@ func (c *command) applySchema(ctx context.Context, printOnly bool) error {
 	if err != nil {
 		return err
 	}
-	statements, err := tables.Schema(config.QueueDays)
+	statements, err := tables.Schema(keepDays)
 	if err != nil {
 		return err
 	}
@@ -252,7 +278,7 @@ func (c *command) applySchema(ctx context.Context, printOnly bool) error {
 		c.printf("%s\n", strings.Join(statements, "\n\n"))
 		return nil
 	}
-	findings, err := tables.ApplySchema(ctx, config.QueueDays)
+	findings, err := tables.ApplySchema(ctx, keepDays)
 	if err != nil {
 		return err
 	}
@@ -269,7 +295,7 @@ func (c *command) applySchema(ctx context.Context, printOnly bool) error {
 			c.printf("%s %s\n", c.paint(bad, "fault"), line)
 		}
 		if len(differences) == 0 {
-			c.printf("customer_priority and ops_runs_log are as they must be; a day's queue is kept for %d days\n", config.QueueDays)
+			c.printf("customer_priority and ops_runs_log are as they must be; a day's queue is kept for %d days\n", keepDays)
 		}
 	}
 	if len(differences) > 0 {

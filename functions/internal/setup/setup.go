@@ -246,15 +246,24 @@ type Day struct {
 	KeepDays  int // days of queue that are kept
 }
 
+// KeepDays is for how many days a queue is kept.
+func (e *Env) KeepDays(ctx context.Context) (int, error) {
+	config, err := e.Config(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if config.QueueDays < 1 {
+		return 0, functions.Errorf(functions.FailedPrecondition, "RETENTIONOPS_QUEUE_DAYS is below 1").WithHint("90 is the default")
+	}
+	return config.QueueDays, nil
+}
+
 // Day resolves the caller's name for a day and opens what answers for it.
 func (e *Env) Day(ctx context.Context, ref functions.DateRef) (Day, error) {
 	var day Day
-	config, err := e.Config(ctx)
-	if err != nil {
+	var err error
+	if day.KeepDays, err = e.KeepDays(ctx); err != nil {
 		return day, err
-	}
-	if day.KeepDays = config.QueueDays; day.KeepDays < 1 {
-		return day, functions.Errorf(functions.FailedPrecondition, "RETENTIONOPS_QUEUE_DAYS is below 1").WithHint("90 is the default")
 	}
 	if day.Book, err = e.Rules(ctx); err != nil {
 		return day, err
