@@ -64,6 +64,9 @@ type noteWord struct {
 	meaning string
 }
 
+// ofRun tells whether the note is about one run, as its meaning says.
+func (w noteWord) ofRun() bool { return strings.Contains(w.meaning, "names --run") }
+
 // note is a command that writes something down. It goes through the scheduled check, so an alarm that comes of it is
 // told at once.
 func (c *command) note(url *string, verb, short string, known []noteWord) *cobra.Command {
@@ -77,9 +80,13 @@ func (c *command) note(url *string, verb, short string, known []noteWord) *cobra
 		lines = append(lines, fmt.Sprintf("  %-25s %s", word.word, word.meaning))
 		valid = append(valid, word.word)
 	}
+	example := ""
+	if known[0].ofRun() {
+		example = " --run 01KF2Z8M3T9Q6W1E5R7Y0V4N2P"
+	}
 	cmd := &cobra.Command{
 		Use: verb + " WHAT", Short: short, Long: strings.Join(lines, "\n"), ValidArgs: valid, Args: cobra.ExactArgs(1),
-		Example: fmt.Sprintf("  retentionops rollout %s %s --who Ada --why 'seen with my own eyes'", verb, valid[0]),
+		Example: fmt.Sprintf("  retentionops rollout %s %s%s --who Ada --why 'seen with my own eyes'", verb, valid[0], example),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at := slices.Index(valid, args[0])
 			if at < 0 {
@@ -87,6 +94,14 @@ func (c *command) note(url *string, verb, short string, known []noteWord) *cobra
 					WithHint("write one of " + strings.Join(valid, ", "))
 			}
 			in.What = known[at].kind
+			if strings.TrimSpace(in.Who) == "" || strings.TrimSpace(in.Why) == "" {
+				return functions.Errorf(functions.InvalidArgument, "a note needs who says so and why").
+					WithHint("write --who 'Ada, CRM' --why 'reads well'")
+			}
+			if in.RunID == "" && known[at].ofRun() {
+				return functions.Errorf(functions.InvalidArgument, "a note of %s is about a run", args[0]).
+					WithHint("write --run RUN_ID; retentionops runs list names them")
+			}
 			out, err := c.checkHealth(cmd.Context(), *url, functions.CheckHealthInput{Note: &in})
 			if err != nil {
 				return err
