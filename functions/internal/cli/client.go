@@ -32,6 +32,9 @@ func (c *client) call(ctx context.Context, tool *functions.Tool, input []byte) (
 		request.Header.Set("X-API-Key", c.key)
 	}
 	response, err := c.http.Do(request)
+	if err != nil && ctx.Err() != nil {
+		return nil, interrupted(err)
+	}
 	if err != nil {
 		return nil, functions.Errorf(functions.Unavailable, "%s does not answer", c.base).
 			WithHint("is it running? start it with: retentionops serve").WithCause(err)
@@ -42,5 +45,14 @@ func (c *client) call(ctx context.Context, tool *functions.Tool, input []byte) (
 		return nil, functions.Errorf(functions.Unavailable, "%s answered %s, which is no answer of RetentionOps", c.base, response.Status).
 			WithHint("check --url")
 	}
+	if _, told := errors.AsType[*functions.Error](err); err != nil && !told && ctx.Err() != nil {
+		return nil, interrupted(err)
+	}
 	return answer, err
+}
+
+// interrupted is what a call ends with that was stopped from here.
+func interrupted(cause error) error {
+	return functions.Errorf(functions.Unavailable, "interrupted before there was an answer").
+		WithHint("the call may have done its work: look with retentionops runs list").WithCause(cause)
 }
