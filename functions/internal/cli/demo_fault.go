@@ -64,7 +64,7 @@ var faults = []fault{
 			status: functions.RunFailed, delivery: functions.DeliveryUnconfirmed, exit: exitFailed, attempts: 3,
 			mailTo: functions.RetentionTeam, again: sentOnce,
 		},
-		next: []string{"runs show {run}", "call trigger_playbook --date {date}", "runs replay {run}"},
+		next: []string{"runs show {run}", "runs list", "health"},
 	},
 	{
 		name: "webhook-timeout", row: "Make.com webhook failure", trouble: shop.AnswerLost,
@@ -74,7 +74,7 @@ var faults = []fault{
 			status: functions.RunFailed, delivery: functions.DeliveryUnknown, exit: exitFailed, attempts: 3,
 			mailTo: functions.RetentionTeam, again: sentOnce,
 		},
-		next: []string{"runs show {run}", "call trigger_playbook --date {date}", "runs replay {run}"},
+		next: []string{"runs show {run}", "runs list", "health"},
 	},
 	{
 		name: "webhook-accepted", row: "Make.com webhook failure", trouble: shop.SwitchedOff,
@@ -84,13 +84,13 @@ var faults = []fault{
 			status: functions.RunFailed, delivery: functions.DeliveryUnconfirmed, exit: exitFailed, attempts: 1,
 			mailTo: functions.RetentionTeam, again: sentOnce,
 		},
-		next: []string{"runs show {run}", "call trigger_playbook --date {date}", "runs replay {run}"},
+		next: []string{"runs show {run}", "runs list", "health"},
 	},
 	{
 		name: "sheets-down", row: "Google Sheets upload failure", ports: map[string]string{"RETENTIONOPS_SHEETS": shop.SheetsDown},
 		broken: "Google Sheets takes nothing", mended: "the day is triggered again: it was sent, and nothing is sent twice",
 		want: promise{status: functions.RunSuccess, delivery: functions.DeliveryConfirmed, attempts: 1, again: "the first result"},
-		next: []string{"runs show {run}", `call export_audience --date {date} --input '{"tier": "P1", "destination": "both"}'`},
+		next: []string{"runs show {run}", "runs list"},
 	},
 	{
 		name: "warehouse-timeout", row: "BigQuery timeout", ports: map[string]string{"RETENTIONOPS_WAREHOUSE": shop.WarehouseTimeout},
@@ -104,7 +104,7 @@ var faults = []fault{
 			status: functions.RunFailed, delivery: functions.DeliveryNone, exit: exitFailed,
 			mailTo: functions.DataTeam, waiting: 2, again: sentOnce,
 		},
-		next: []string{"runs reconcile", "runs show {run}", "call trigger_playbook --date {date}"},
+		next: []string{"runs reconcile", "runs show {run}", "runs list"},
 	},
 	{
 		name: "no-baseline", row: "No baseline available (day 1-7)", early: true,

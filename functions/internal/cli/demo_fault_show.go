@@ -16,7 +16,7 @@ type faultReport struct {
 	Shortened []string        `json:"shortened"` // deadlines and pauses, against a real run
 	Shop      loaded          `json:"shop"`
 	*played
-	Next   []string `json:"next"` // what a person can do after the first run
+	Next   []string `json:"next"` // what to look at afterwards; the stand-ins are gone then, so that nothing can be sent
 	TookMS int64    `json:"took_ms"`
 }
 
