@@ -143,7 +143,7 @@ func (b *Book) Reminders(today functions.Date) Findings {
 		case !silence.From.After(today):
 			place.add(Finding{
 				ID: idInForce, Severity: SeverityNote,
-				Message: fmt.Sprintf("until %s %s sets nothing going: %s (%s)", silence.To, strings.Join(texts(silence.Severities), " and "), silence.Why, silence.Who),
+				Message: fmt.Sprintf("until %s no %s sets anything going: %s (%s)", silence.To, strings.Join(texts(silence.Severities), " or "), silence.Why, silence.Who),
 			})
 		}
 	}
