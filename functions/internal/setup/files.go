@@ -87,7 +87,8 @@ func folder(setting string, builtIn fs.FS, variable string) (fs.FS, error) {
 		path = u.Path
 	}
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return nil, functions.Errorf(functions.FailedPrecondition, "%s does not name a folder", variable).WithCause(err)
+		return nil, functions.Errorf(functions.FailedPrecondition, "%s does not name a folder", variable).
+			WithHint("or --rules or --templates, which stand in for it").WithCause(err)
 	}
 	return os.DirFS(path), nil
 }

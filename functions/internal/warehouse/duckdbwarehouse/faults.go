@@ -54,7 +54,7 @@ func openFault(name string, err error) error {
 			holder += " (PID " + pid[1] + ")"
 		}
 		return functions.Errorf(functions.Unavailable, "%s has the warehouse %s open, and only one may", holder, name).
-			WithHint("stop it, or talk to it with --url").WithCause(err)
+			WithHint("stop it, or talk to it with --url where the command has that").WithCause(err)
 	case strings.Contains(text, "Trying to read a database file with version number"):
 		return functions.Errorf(functions.FailedPrecondition, "%s was written by another version of DuckDB", name).
 			WithHint("open it with the program that wrote it, or start with a new file").WithCause(err)

@@ -186,7 +186,7 @@ func TestASecondProcessIsToldWhoHasTheFile(t *testing.T) {
 	got := opens()
 	want := functions.ProblemOf(functions.Errorf(functions.Unavailable,
 		"another process (PID %s) has the warehouse warehouse.duckdb open, and only one may", strconv.Itoa(os.Getpid())).
-		WithHint("stop it, or talk to it with --url"), "")
+		WithHint("stop it, or talk to it with --url where the command has that"), "")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the second process is told (-want +got):\n%s", diff)
 	}
