@@ -311,6 +311,7 @@ grant_data() {
   if may "$name" archive; then grant_bucket "$name" roles/storage.objectUser "$RETENTIONOPS_ARCHIVE"; fi
   if may "$name" archive-read; then grant_bucket "$name" roles/storage.objectViewer "$RETENTIONOPS_ARCHIVE"; fi
   if may "$name" exports; then grant_bucket "$name" roles/storage.objectUser "$RETENTIONOPS_EXPORTS"; fi
+  if may "$name" links; then grant_bucket "$name" roles/storage.objectViewer "$RETENTIONOPS_EXPORTS"; fi
   if may "$name" exclusions; then grant_bucket "$name" roles/storage.objectViewer "${RETENTIONOPS_EXCLUSIONS:-}"; fi
   if ! may "$name" gateway; then
     grant_bucket "$name" roles/storage.objectViewer "${RETENTIONOPS_RULES:-}"

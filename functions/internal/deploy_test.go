@@ -328,7 +328,8 @@ func checkRights(t *testing.T, d deployment) {
 		{"writes our tables", []string{"bigquery.dataEditor", "acme-retention.retention"}, []string{"build-priority-queue", "trigger-playbook"}},
 		{"writes the detection", []string{"bigquery.dataEditor", "acme-data.detection"}, nil},
 		{"writes audiences", []string{"gs://acme-exports", "objectUser"}, []string{"export-audience", "trigger-playbook"}},
-		{"reads audiences", []string{"gs://acme-exports", "objectViewer"}, nil},
+		// A brief links to the files that are there, and to look needs the right to read; their rows it reads in the queue.
+		{"reads audiences", []string{"gs://acme-exports", "objectViewer"}, []string{"generate-brief"}},
 		{"knows the webhook", []string{"retentionops-webhook-url", "secretAccessor"}, []string{"trigger-playbook"}},
 		{"sends mail", []string{"retentionops-mail-password", "secretAccessor"}, []string{"check-health", "trigger-playbook"}},
 		{"writes the archive", []string{"gs://acme-archive", "objectUser"}, []string{"build-priority-queue", "check-health", "trigger-playbook"}},
