@@ -14,6 +14,7 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/archive"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
+	"github.com/retentionops/retentionops/functions/internal/runlog"
 )
 
 func TestResend(t *testing.T) {
@@ -195,5 +196,31 @@ func TestWhichMessageItIsIsDecidedOnceTheDayIsClaimed(t *testing.T) {
 	_, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
 	if problem := functions.ProblemOf(err, ""); !strings.Contains(problem.Detail, "since run 01KANOTHER stored the message") || len(hook.requests()) != 0 {
 		t.Errorf("got %+v and %d requests; want the other run's message seen, and nothing sent in its place", problem, len(hook.requests()))
+	}
+}
+
+// patient is an archive that notes how long it may take for the document of whom to tell.
+type patient struct {
+	archive.Archive
+	longest time.Duration
+}
+
+func (p *patient) Get(ctx context.Context, name string) ([]byte, error) {
+	if deadline, has := ctx.Deadline(); name == "mails/teams.json" && has {
+		p.longest = time.Until(deadline)
+	}
+	return p.Archive.Get(ctx, name)
+}
+
+func TestWhomToTellDoesNotUseUpTheRun(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, functions.PhaseShadow, "")
+	papers := &patient{Archive: h.Archive}
+	h.Archive = papers
+	if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{}); err != nil {
+		t.Fatal(err)
+	}
+	if papers.longest <= 0 || papers.longest > runlog.ArchiveDeadline {
+		t.Errorf("an archive that hangs may take %s, want at most %s", papers.longest, runlog.ArchiveDeadline)
 	}
 }

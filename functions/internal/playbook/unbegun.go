@@ -27,6 +27,8 @@ const teamsName = "mails/teams.json"
 
 // keepTeams keeps whom to tell. A run does not fail for it.
 func (w *run) keepTeams(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, runlog.ArchiveDeadline) // an archive that hangs must not use up the run's time
+	defer cancel()
 	document, err := json.Marshal(teams{w.rollout.Phase, w.rollout.Sends, w.Book.Mail().DataTeam})
 	if err == nil {
 		var before []byte
