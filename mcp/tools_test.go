@@ -17,7 +17,7 @@ import (
 // TestTheListOfToolsIsWholeAndSmall holds tools/list against a golden file: everybody pays for each byte of it.
 func TestTheListOfToolsIsWholeAndSmall(t *testing.T) {
 	t.Parallel()
-	const most = 12 << 10
+	const most = 12 << 10 // bytes
 	gateway := serve(t, nil, Local(nil))
 	for _, e := range eras {
 		got := gateway.ask(t, e, 1, "tools/list", nil)
