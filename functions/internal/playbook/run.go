@@ -169,6 +169,9 @@ func (w *run) work(ctx context.Context) (out functions.TriggerPlaybookOutput, er
 		decide = w.recall
 	}
 	if err := decide(called); err != nil || w.skipped {
+		// A replay that names a message which cannot go is a wrong call: no run was made, and none counts as failed.
+		code := functions.CodeOf(err)
+		answered = w.in.Replay != "" && (code == functions.NotFound || code == functions.FailedPrecondition)
 		return out, stopped(going, w.row.Stage, err)
 	}
 	earlier, held, err := w.begin(called)

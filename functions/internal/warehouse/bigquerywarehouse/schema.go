@@ -80,10 +80,12 @@ func ours(table string) bool {
 var schemaStatements = []string{createQueueStatement, expireQueueStatement, createRunsStatement}
 
 // Schema implements driver.Schemer.
-func (w *Warehouse) Schema(keepDays int) []string {
+func (w *Warehouse) Schema(keepDays int) []string { return schemaOf(w.sql, keepDays) }
+
+func schemaOf(sql map[string]string, keepDays int) []string {
 	statements := make([]string, len(schemaStatements))
 	for i, name := range schemaStatements {
-		statements[i] = strings.ReplaceAll(w.sql[name], "EXPIRY_DAYS", strconv.Itoa(keepDays))
+		statements[i] = strings.ReplaceAll(sql[name], "EXPIRY_DAYS", strconv.Itoa(keepDays))
 	}
 	return statements
 }
