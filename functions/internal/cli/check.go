@@ -13,6 +13,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/audience"
 	"github.com/retentionops/retentionops/functions/internal/playbook"
 	"github.com/retentionops/retentionops/functions/internal/setup"
+	"github.com/retentionops/retentionops/functions/internal/warehouse"
 )
 
 // looked is one thing that a check looked at.
@@ -256,6 +257,23 @@ func (c *command) schema() *cobra.Command {
 	return cmd
 }
 
+// printSchema shows the SQL. It opens nothing, so that it can be read before there is an account.
+func (c *command) printSchema(ctx context.Context, env *setup.Env, keepDays int) error {
+	config, err := env.Config(ctx)
+	if err != nil {
+		return err
+	}
+	statements, err := warehouse.SchemaOf(ctx, config.Warehouse, keepDays)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.printJSON(statements)
+	}
+	c.printf("%s\n", strings.Join(statements, "\n\n"))
+	return nil
+}
+
 func (c *command) applySchema(ctx context.Context, printOnly bool) error {
 	env := c.env(nil, "")
 	defer func() { _ = env.Close() }() // what was done stands
@@ -263,20 +281,12 @@ func (c *command) applySchema(ctx context.Context, printOnly bool) error {
 	if err != nil {
 		return err
 	}
+	if printOnly {
+		return c.printSchema(ctx, env, keepDays)
+	}
 	tables, err := env.Warehouse(ctx)
 	if err != nil {
 		return err
-	}
-	statements, err := tables.Schema(keepDays)
-	if err != nil {
-		return err
-	}
-	if printOnly {
-		if c.json {
-			return c.printJSON(statements)
-		}
-		c.printf("%s\n", strings.Join(statements, "\n\n"))
-		return nil
 	}
 	findings, err := tables.ApplySchema(ctx, keepDays)
 	if err != nil {

@@ -40,6 +40,14 @@ func (r *Registry[D]) Register(scheme string, open Open[D]) {
 	r.opens[scheme] = open
 }
 
+// Has tells whether there is a driver for a scheme.
+func (r *Registry[D]) Has(scheme string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	_, has := r.opens[scheme]
+	return has
+}
+
 // Open parses the URL and hands it to its driver. An unknown scheme is failed_precondition and names those linked. The
 // URL's text is not repeated in an error beyond its scheme: it may hold what should not be shown.
 func (r *Registry[D]) Open(ctx context.Context, port, text string) (D, error) {

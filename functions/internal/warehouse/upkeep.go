@@ -2,8 +2,10 @@ package warehouse
 
 import (
 	"context"
+	"strings"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/scheme"
 	"github.com/retentionops/retentionops/functions/internal/warehouse/driver"
 )
 
@@ -28,17 +30,29 @@ func (w *Warehouse) Check(ctx context.Context) (findings []Finding, err error) {
 	return findings, err
 }
 
-// Schema is the DDL of our two tables, ready to be run by hand; keepDays is how long a day's queue is kept. It is
-// failed_precondition when the warehouse makes its tables by itself.
-func (w *Warehouse) Schema(keepDays int) ([]string, error) {
-	schemer, able := w.driver.(driver.Schemer)
-	if !able {
-		return nil, unable("be given a schema: it makes our tables when it is opened")
-	}
+var schemas scheme.Registry[func(keepDays int) []string]
+
+// RegisterSchema adds what writes the DDL for a URL without opening it, under the scheme of the URLs; drivers whose tables
+// are made by a command call it in init.
+func RegisterSchema(name string, open scheme.Open[func(keepDays int) []string]) {
+	schemas.Register(name, open)
+}
+
+// SchemaOf is the DDL of our two tables in the warehouse that the URL names, ready to be run by hand; keepDays is how long
+// a day's queue is kept. Nothing is opened: it asks for no credentials. It is failed_precondition when the warehouse makes
+// its tables by itself.
+func SchemaOf(ctx context.Context, url string, keepDays int) ([]string, error) {
 	if err := checkKeepDays(keepDays); err != nil {
 		return nil, err
 	}
-	return schemer.Schema(keepDays), nil
+	if name, _, _ := strings.Cut(url, ":"); !schemas.Has(name) {
+		return nil, unable("be given a schema: it makes our tables when it is opened")
+	}
+	write, err := schemas.Open(ctx, "warehouse", url)
+	if err != nil {
+		return nil, err
+	}
+	return write(keepDays), nil
 }
 
 // ApplySchema makes our two tables where they are not there, brings their expiry to keepDays, and answers the differences

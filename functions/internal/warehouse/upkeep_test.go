@@ -60,9 +60,6 @@ func TestUpkeepIsRetriedAndEachCallHasAnIDOfItsOwn(t *testing.T) {
 	if costs, err := w.Explain(t.Context()); err != nil || len(costs) != 1 {
 		t.Errorf("explain: %v, %v", costs, err)
 	}
-	if schema, err := w.Schema(90); err != nil || len(schema) != 1 {
-		t.Errorf("schema: %v, %v", schema, err)
-	}
 	if diff := cmp.Diff([]string{"a", "a", "b", "b", "c", "c"}, d.operations); diff != "" {
 		t.Errorf("ids of the attempts (-want +got):\n%s", diff)
 	}
@@ -72,7 +69,7 @@ func TestADriverThatOffersNothingMoreSaysSo(t *testing.T) {
 	t.Parallel()
 	w := warehouse.New(plain{})
 	_, check := w.Check(t.Context())
-	_, schema := w.Schema(90)
+	_, schema := warehouse.SchemaOf(t.Context(), "duckdb:file", 90)
 	_, apply := w.ApplySchema(t.Context(), 90)
 	_, explain := w.Explain(t.Context())
 	for name, err := range map[string]error{"check": check, "schema": schema, "apply": apply, "explain": explain} {

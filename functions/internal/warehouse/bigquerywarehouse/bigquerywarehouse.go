@@ -36,6 +36,13 @@ var (
 )
 
 func init() {
+	warehouse.RegisterSchema(Scheme, func(_ context.Context, u *url.URL) (func(int) []string, error) {
+		place, err := PlaceOf(u)
+		if err != nil {
+			return nil, err
+		}
+		return func(keepDays int) []string { return schemaOf(statementsAt(place), keepDays) }, nil
+	})
 	warehouse.Register(Scheme, func(ctx context.Context, u *url.URL) (driver.Warehouse, error) {
 		place, err := PlaceOf(u)
 		if err != nil {
