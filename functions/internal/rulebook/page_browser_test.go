@@ -31,7 +31,7 @@ func TestBrowserShowsTheRulesAndComplainsOfNothing(t *testing.T) {
 			if title, _ := page.Eval("document.title").(string); title == "run" || title == "5" {
 				t.Error("a text of the rules was run")
 			}
-			if got := page.Eval(`document.querySelectorAll("section").length`); got != 10.0 {
+			if got := page.Eval(`document.querySelectorAll("section").length`); got != 11.0 {
 				t.Errorf("the page has %v sections", got)
 			}
 			// The style is let in by the policy, and the page is no wider than its window.
