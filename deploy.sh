@@ -356,6 +356,7 @@ settings_of() {
   else
     printf 'RETENTIONOPS_AUTH=iam\n'
   fi
+  if [[ " $behind_gateway " == *" $name "* ]]; then printf 'RETENTIONOPS_GATEWAY=%s\n' "$(account mcp_gateway)"; fi
   for setting in $settings; do
     setting=RETENTIONOPS_$setting
     [ -z "${!setting:-}" ] || printf '%s=%s\n' "$setting" "${!setting}"

@@ -28,7 +28,13 @@ type Call struct {
 	Tool      string // the tool that was called
 	RunID     string // our id of this call; errors and log lines carry it, and a playbook run is known by it
 	RequestID string // the caller's X-Request-Id when it sent a sound one, else ours
-	Caller    string // who called: a key's name, the platform's account, or "local"
+	// Caller is who called: a key's name, the platform's account, or "local". When the gateway asks for somebody, both:
+	// "ada via gateway@project.iam.gserviceaccount.com". A name holds no space, so what follows the last " via " is who
+	// showed its identity here, and what stands before it is that one's word.
+	Caller string
+	// Confirmation is the id of a person's confirmation, which the gateway gives a call that needs one; empty without.
+	// What leaves the house under it leaves once.
+	Confirmation string
 }
 
 type (

@@ -52,7 +52,7 @@ type Run struct {
 	Stage              string        `json:"stage"` // the last stage reached
 	RulesVersion       string        `json:"rules_version"`
 	Phase              Phase         `json:"phase,omitempty"`
-	Caller             string        `json:"caller"`
+	Caller             string        `json:"caller"`          // as Call.Caller
 	IdempotencyKey     string        `json:"idempotency_key"` // date_severity_phase
 	DeliveryState      DeliveryState `json:"delivery_state,omitempty"`
 	WebhookAttempts    int64         `json:"webhook_attempts"`

@@ -43,8 +43,12 @@ func aim(request *http.Request, address string) error {
 	return nil
 }
 
-// callerHeader tells a function for whom the gateway asks. No door decides anything by it.
-const callerHeader = "X-RetentionOps-Caller"
+type confirmationKey struct{}
+
+// withConfirmation says by which confirmation the calls in this context are made. A function that sends uses it once.
+func withConfirmation(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, confirmationKey{}, id)
+}
 
 // Call implements Caller. Nothing of the request that came in goes on but the input: no header, no token.
 func (d *doors) Call(
@@ -56,7 +60,10 @@ func (d *doors) Call(
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "text/event-stream")
-	request.Header.Set(callerHeader, principalOf(ctx).Name)
+	request.Header.Set(door.CallerHeader, clean(principalOf(ctx).Name))
+	if id, confirmed := ctx.Value(confirmationKey{}).(string); confirmed {
+		request.Header.Set(door.ConfirmationHeader, id)
+	}
 	if id := requestOf(ctx).id; id != "" {
 		request.Header.Set("X-Request-Id", id) // so that the function's line and ours are found together
 	}

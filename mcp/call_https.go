@@ -71,7 +71,8 @@ func (i *identity) token(ctx context.Context, audience string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
-	text, err := i.server.GetWithContext(ctx, "instance/service-accounts/default/identity?audience="+url.QueryEscape(audience))
+	// Only the full format is sure to name the account, by which functions know the gateway.
+	text, err := i.server.GetWithContext(ctx, "instance/service-accounts/default/identity?format=full&audience="+url.QueryEscape(audience))
 	if err != nil {
 		return "", err
 	}

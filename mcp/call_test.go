@@ -18,6 +18,7 @@ import (
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/door"
 )
 
 // TestTheGatewayShowsItsOwnIdentity never passes on what its caller showed.
@@ -46,8 +47,8 @@ func TestTheGatewayShowsItsOwnIdentity(t *testing.T) {
 	if strings.Contains(fmt.Sprint(header), "callers") || !strings.HasPrefix(header.Get("Authorization"), "Bearer ey") {
 		t.Errorf("the function saw %v", header)
 	}
-	if header.Get(callerHeader) != "ada" || header.Get("X-Request-Id") != "my-request" {
-		t.Errorf("the function was told of %q %q", header.Get(callerHeader), header.Get("X-Request-Id"))
+	if header.Get(door.CallerHeader) != "ada" || header.Get("X-Request-Id") != "my-request" {
+		t.Errorf("the function was told of %q %q", header.Get(door.CallerHeader), header.Get("X-Request-Id"))
 	}
 }
 

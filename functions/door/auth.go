@@ -31,6 +31,7 @@ const (
 type caller struct {
 	name   string
 	scopes []functions.Scope
+	speaks bool // for others: it is the gateway, see behalf
 }
 
 // may tells whether the caller may make this call.
@@ -54,13 +55,15 @@ func (d *Door) admit(r *http.Request) (caller, error) {
 			WithHint("its operator finds the reason in the log").WithCause(d.closed)
 	case d.config.Auth == ModeKey:
 		if token := bearer(r.Header); d.known != nil && token != "" && len(r.Header.Values("X-API-Key")) == 0 {
-			return d.known.admit(r.Context(), token)
+			who, err := d.known.admit(r.Context(), token)
+			who.speaks = err == nil && d.config.Gateway != "" && who.name == d.config.Gateway
+			return who, err
 		}
 		return d.admitKey(r)
 	case d.config.Auth == ModeLocal:
 		return admitLocal(r)
 	default:
-		return caller{name: PlatformAccount(r), scopes: functions.Scopes}, nil
+		return caller{name: PlatformAccount(r), scopes: functions.Scopes, speaks: d.speaksForOthers(r)}, nil
 	}
 }
 
@@ -97,7 +100,7 @@ func admitLocal(r *http.Request) (caller, error) {
 			return refuse("the Sec-Fetch-Site is foreign")
 		}
 	}
-	return caller{name: "local", scopes: functions.Scopes}, nil
+	return caller{name: "local", scopes: functions.Scopes, speaks: true}, nil
 }
 
 // FromThisMachine reports why a request is not from a program of this machine; nil when it is.
@@ -131,17 +134,24 @@ func loopbackAddr(text string) bool {
 	return err == nil && addr.Addr().Unmap().IsLoopback()
 }
 
+// platformHeader is the header in which the platform looks for a token first. With it there Authorization is the
+// caller's own, and nobody has verified what it says.
+const platformHeader = "X-Serverless-Authorization"
+
 // PlatformAccount names the account that the platform has let in: the email of its identity token. The platform has
 // verified the token and removed its signature, so this is a name for the log and no proof of anything.
 func PlatformAccount(r *http.Request) string {
-	const nobody = "iam"
-	for _, header := range []string{"X-Serverless-Authorization", "Authorization"} {
-		scheme, token, _ := strings.Cut(r.Header.Get(header), " ")
+	values := r.Header.Values(platformHeader)
+	if len(values) == 0 {
+		values = r.Header.Values("Authorization")
+	}
+	if len(values) == 1 {
+		scheme, token, _ := strings.Cut(values[0], " ")
 		if who := claimed(token); strings.EqualFold(scheme, "bearer") && soundEmail.MatchString(who.Email) {
 			return who.Email
 		}
 	}
-	return nobody
+	return "iam"
 }
 
 var soundEmail = regexp.MustCompile(`^[A-Za-z0-9._%+@-]{1,128}$`)

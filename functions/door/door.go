@@ -34,6 +34,9 @@ type settings struct {
 	// For key: accounts that may also show Google's identity token, and whom it must be made out to.
 	Invokers string `env:"RETENTIONOPS_INVOKERS"`
 	Audience string `env:"RETENTIONOPS_AUDIENCE"`
+
+	// The account of the gateway, whose word on who asks is believed.
+	Gateway string `env:"RETENTIONOPS_GATEWAY"`
 }
 
 // Door is the entrance that the functions of one process share.
@@ -73,6 +76,9 @@ func (d *Door) configure(lookuper envconfig.Lookuper) *functions.Error {
 	err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &d.config, Lookuper: lookuper})
 	if err != nil || d.config.MaxBody <= 0 {
 		return closed("RETENTIONOPS_MAX_BODY is not a number of bytes").WithHint("write a whole number above 0, or leave it out for 1048576")
+	}
+	if d.config.Gateway != "" && !soundEmail.MatchString(d.config.Gateway) {
+		return closed("RETENTIONOPS_GATEWAY is no address of an account").WithHint("deploy.sh sets it")
 	}
 	switch d.config.Auth {
 	case ModeIAM, ModeLocal:
@@ -178,6 +184,9 @@ func (v *visit) serve(ctx context.Context, prepare func([]byte) (prepared, error
 		return nil, err
 	}
 	v.call.Caller = who.name
+	if err := v.behalf(who); err != nil {
+		return nil, err
+	}
 	body, err := v.body(ctx)
 	if err != nil {
 		return nil, err

@@ -57,6 +57,7 @@ func newIdentities(audience, accounts, keysURL string, now func() time.Time) (*i
 
 // identity is what a token says of its bearer.
 type identity struct {
+	Issuer   string `json:"iss"`
 	Audience string `json:"aud"`
 	Email    string `json:"email"`
 	Verified bool   `json:"email_verified"`

@@ -78,6 +78,9 @@ func (v *visit) log() {
 			attrs = append(attrs, slog.String("error", text))
 		}
 	}
+	if v.call.Confirmation != "" {
+		attrs = append(attrs, slog.String("confirmation_id", v.call.Confirmation))
+	}
 	if v.forced != "" {
 		attrs = append(attrs, slog.String("forced_by", v.forced))
 	}

@@ -60,6 +60,11 @@ func TestTheLogLine(t *testing.T) {
 		want     map[string]any
 	}{
 		{"an answer", local, echo, p1, nil, line(func(_, _ map[string]any) {})},
+		{
+			"for somebody else, confirmed", local, echo, p1,
+			[]string{door.CallerHeader, "ada", door.ConfirmationHeader, "c-1"},
+			line(func(line, _ map[string]any) { line["caller"], line["confirmation_id"] = "ada via local", "c-1" }),
+		},
 		{"a trace by W3C", local, echo, p1, []string{"Traceparent", "00-" + trace + "-" + span + "-01"}, line(func(line, _ map[string]any) {
 			line["logging.googleapis.com/trace"], line["logging.googleapis.com/spanId"] = trace, span
 		})},

@@ -257,7 +257,8 @@ func TestTheGatewayIsOpenToBearersAlone(t *testing.T) {
 	open := deploy(t, settings, true, "function", "trigger_playbook")
 	behind := readEnv(t, filepath.Join(open.uploads, "trigger-playbook.env.yaml"))
 	if !strings.Contains(env["RETENTIONOPS_MCP_FUNCTIONS"], "run.app|"+behind["RETENTIONOPS_AUDIENCE"]) ||
-		!strings.Contains(behind["RETENTIONOPS_INVOKERS"], "rop-mcp-gateway@") {
+		!strings.Contains(behind["RETENTIONOPS_INVOKERS"], ","+behind["RETENTIONOPS_GATEWAY"]) ||
+		!strings.HasPrefix(behind["RETENTIONOPS_GATEWAY"], "rop-mcp-gateway@") || env["RETENTIONOPS_GATEWAY"] != "" {
 		t.Errorf("the gateway shows %v, the function expects %v", env, behind)
 	}
 	if without := deploy(t, settings, false, "function", "mcp_gateway"); !without.failed {

@@ -74,4 +74,5 @@ var Settings = []Setting{
 	{Name: "RETENTIONOPS_MCP_FUNCTIONS", Group: groupPlatform, Meaning: "for the gateway: NAME=URL[|AUDIENCE] of each function, separated by spaces"},
 	{Name: "RETENTIONOPS_AUDIENCE", Group: groupPlatform, Meaning: "for key: whom an identity token must be made out to"},
 	{Name: "RETENTIONOPS_INVOKERS", Group: groupPlatform, Meaning: "for key: accounts that may show an identity token in place of a key"},
+	{Name: "RETENTIONOPS_GATEWAY", Group: groupPlatform, Meaning: "the gateway's account: whose word on who asks a function believes"},
 }
