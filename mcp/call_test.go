@@ -52,6 +52,33 @@ func TestTheGatewayShowsItsOwnIdentity(t *testing.T) {
 	}
 }
 
+// TestTheFunctionsKnowWhoAsked tells a function both parties of a call, and the confirmation of one that has any.
+func TestTheFunctionsKnowWhoAsked(t *testing.T) {
+	t.Parallel()
+	for name, via := range map[string]string{"in this process": "local", "over HTTPS": gatewayAccount} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var known functions.Call
+			caller := ways[name](t, work{alert: func(ctx context.Context, in functions.GetAlertDecisionInput) (functions.GetAlertDecisionOutput, error) {
+				known = functions.CallFrom(ctx)
+				return anAlert(ctx, in)
+			}})
+			ctx := withPrincipal(t.Context(), Principal{Name: "ada\n"})
+			for _, confirmation := range []string{"", "c-1"} {
+				if confirmation != "" {
+					ctx = withConfirmation(ctx, confirmation)
+				}
+				if _, err := caller.Call(ctx, functions.GetAlertDecision, json.RawMessage(`{}`), func(functions.Progress) {}); err != nil {
+					t.Fatal(err)
+				}
+				if known.Caller != "ada via "+via || known.Confirmation != confirmation {
+					t.Errorf("called by %q with %q", known.Caller, known.Confirmation)
+				}
+			}
+		})
+	}
+}
+
 // TestATokenIsKeptUntilShortlyBeforeItExpires goes by a clock of its own. It may not run beside the other tests, as it
 // counts what the one metadata server is asked.
 func TestATokenIsKeptUntilShortlyBeforeItExpires(t *testing.T) {

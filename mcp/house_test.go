@@ -58,8 +58,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// gatewayAccount is the account that the test's metadata server speaks for.
+const gatewayAccount = "gateway@acme.iam.gserviceaccount.com"
+
 func tokenFor(audience string, expires time.Time) string {
-	payload, _ := json.Marshal(map[string]any{"aud": audience, "exp": expires.Unix(), "email": "gateway@acme.iam.gserviceaccount.com"})
+	payload, _ := json.Marshal(map[string]any{
+		"iss": "https://accounts.google.com", "aud": audience, "exp": expires.Unix(), "email": gatewayAccount, "email_verified": true,
+	})
 	part := base64.RawURLEncoding.EncodeToString
 	return part([]byte(`{"alg":"RS256"}`)) + "." + part(payload) + ".signature"
 }
@@ -75,7 +80,7 @@ type work struct {
 // doorsWith are real doors in a mode, with this work behind them.
 func doorsWith(t *testing.T, mode door.Mode, behind work) map[string]http.Handler {
 	t.Helper()
-	d := door.New(envconfig.MapLookuper(map[string]string{"RETENTIONOPS_AUTH": string(mode)}),
+	d := door.New(envconfig.MapLookuper(map[string]string{"RETENTIONOPS_AUTH": string(mode), "RETENTIONOPS_GATEWAY": gatewayAccount}),
 		slog.New(slog.DiscardHandler), time.Now, func() string { return ulid.Make().String() })
 	handlers := map[string]http.Handler{}
 	if behind.alert == nil {
