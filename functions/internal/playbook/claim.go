@@ -25,6 +25,10 @@ type claimed struct {
 	RunID     string    `json:"run_id"`
 	ClaimedAt time.Time `json:"claimed_at"`
 	ExpiresAt time.Time `json:"expires_at"` // from then on another run may take the day over
+
+	// Confirmation is the person's confirmation that the run works by. As nothing leaves without a claim, and a claim is
+	// put where none is, what was confirmed once leaves once.
+	Confirmation string `json:"confirmation,omitempty"`
 }
 
 // ended is the archive's document of how an attempt ended.
@@ -85,6 +89,27 @@ func (h history) success() *ended {
 	return nil
 }
 
+// spent tells what became of the run that has used a confirmation: its outcome, or why there is none to answer with.
+// Neither comes back when no run has.
+func (h history) spent(confirmation string, now time.Time) (*functions.TriggerPlaybookOutput, error) {
+	if confirmation == "" {
+		return nil, nil
+	}
+	for attempt, by := range h.claimed {
+		end := h.ended[attempt]
+		switch {
+		case by.Confirmation != confirmation:
+		case end != nil && end.Outcome.Status != functions.RunFailed:
+			return &end.Outcome, nil
+		case end == nil && attempt == h.newest && h.held(now):
+			return nil, heldBy(*by)
+		default:
+			return nil, spentBy(*by, end)
+		}
+	}
+	return nil, nil
+}
+
 // read reads the attempts on a day.
 func (c *claims) read(ctx context.Context, key string) (history, error) {
 	seen := history{key: key, claimed: map[int]*claimed{}, ended: map[int]*ended{}}
@@ -126,9 +151,10 @@ func (c *claims) get(ctx context.Context, name string, into any) error {
 }
 
 // take claims the day for a run. Exactly one of claim, done and error comes back. Done is the outcome of the run that
-// delivered the day's newest message; resend does not ask for it. A day that another run works on is
-// failed_precondition with that run's id.
-func (c *claims) take(ctx context.Context, key, runID string, resend bool) (*claim, *functions.TriggerPlaybookOutput, error) {
+// delivered the day's newest message; resend does not ask for it. It is also that of the run that has used the
+// confirmation of this call: who has lost the connection and asks again gets to know it, and nothing is sent. A day that
+// another run works on is failed_precondition with that run's id.
+func (c *claims) take(ctx context.Context, key string, call functions.Call, resend bool) (*claim, *functions.TriggerPlaybookOutput, error) {
 	for range maxRaces {
 		seen, err := c.read(ctx, key)
 		if err != nil {
@@ -144,6 +170,9 @@ func (c *claims) take(ctx context.Context, key, runID string, resend bool) (*cla
 			}
 		}
 		now := c.now().UTC()
+		if done, err := seen.spent(call.Confirmation, now); done != nil || err != nil {
+			return nil, done, err
+		}
 		if seen.held(now) {
 			return nil, nil, heldBy(*seen.open())
 		}
@@ -153,7 +182,7 @@ func (c *claims) take(ctx context.Context, key, runID string, resend bool) (*cla
 		}
 		mine := &claim{
 			claims: c, key: key, attempt: seen.newest + 1,
-			doc: claimed{RunID: runID, ClaimedAt: now, ExpiresAt: now.Add(c.hold)},
+			doc: claimed{RunID: call.RunID, ClaimedAt: now, ExpiresAt: now.Add(c.hold), Confirmation: call.Confirmation},
 		}
 		document, err := json.Marshal(mine.doc)
 		if err != nil {
@@ -180,6 +209,20 @@ func heldBy(by claimed) error {
 		by.RunID, by.ClaimedAt.Format(time.TimeOnly+" MST")).
 		WithHint("wait for its result; if it was killed, the day is free again at " + by.ExpiresAt.Format(time.TimeOnly+" MST")).
 		WithCause(errHeld)
+	err.RunID = by.RunID
+	return err
+}
+
+// errSpent is the cause of the error for a confirmation that another run has used.
+var errSpent = errors.New("another run has used the confirmation")
+
+func spentBy(by claimed, end *ended) error {
+	err := functions.Errorf(functions.FailedPrecondition, "run %s has used this confirmation, and did not end", by.RunID).
+		WithHint("a confirmation is used once: look at that run, then confirm a new plan").WithCause(errSpent)
+	if end != nil {
+		err.Detail = fmt.Sprintf("run %s has used this confirmation, and failed: %s", by.RunID, end.Outcome.Reason)
+		err.Result = end.Outcome
+	}
 	err.RunID = by.RunID
 	return err
 }

@@ -27,7 +27,7 @@ func newClaims(t *testing.T) (*claims, *time.Time) {
 // take takes the day or fails the test.
 func take(ctx context.Context, t *testing.T, c *claims, runID string, resend bool) *claim {
 	t.Helper()
-	mine, done, err := c.take(ctx, testID, runID, resend)
+	mine, done, err := c.take(ctx, testID, functions.Call{RunID: runID}, resend)
 	if err != nil || done != nil {
 		t.Fatalf("run %s: done %v, error %v; want the claim", runID, done, err)
 	}
@@ -51,7 +51,7 @@ func TestADayThatSucceededAnswersWithItsResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	*now = now.Add(24 * time.Hour)
-	mine, done, err := c.take(t.Context(), testID, "R2", false)
+	mine, done, err := c.take(t.Context(), testID, functions.Call{RunID: "R2"}, false)
 	if err != nil || mine != nil || done == nil {
 		t.Fatalf("got claim %v, done %v, error %v; want the first result", mine, done, err)
 	}
@@ -81,7 +81,7 @@ func TestADayInWorkIsRefusedAndNamesTheRun(t *testing.T) {
 		c, now := newClaims(t)
 		take(t.Context(), t, c, "R1", false)
 		*now = now.Add(c.hold - time.Second)
-		_, _, err := c.take(t.Context(), testID, "R2", resend)
+		_, _, err := c.take(t.Context(), testID, functions.Call{RunID: "R2"}, resend)
 		if functions.CodeOf(err) != functions.FailedPrecondition || functions.ProblemOf(err, "R2").RunID != "R1" {
 			t.Errorf("resend %t: got %v, want failed_precondition naming R1", resend, err)
 		}
@@ -107,7 +107,7 @@ func TestAnAbandonedDayIsTakenOver(t *testing.T) {
 	if err := first.end(t.Context(), testID, outcome("R1", functions.RunSuccess)); err != nil {
 		t.Fatal(err)
 	}
-	_, done, err := c.take(t.Context(), testID, "R3", false)
+	_, done, err := c.take(t.Context(), testID, functions.Call{RunID: "R3"}, false)
 	if err != nil || done == nil || done.RunID != "R1" {
 		t.Errorf("got %v, %v; want the first run's result", done, err)
 	}
@@ -134,7 +134,7 @@ func TestAFailedResendDoesNotUndoASuccess(t *testing.T) {
 	if err := take(t.Context(), t, c, "R2", true).end(t.Context(), testID, outcome("R2", functions.RunFailed)); err != nil {
 		t.Fatal(err)
 	}
-	_, done, err := c.take(t.Context(), testID, "R3", false)
+	_, done, err := c.take(t.Context(), testID, functions.Call{RunID: "R3"}, false)
 	if err != nil || done == nil || done.RunID != "R1" {
 		t.Errorf("got %v, %v; want the first run's result", done, err)
 	}
@@ -152,7 +152,7 @@ func TestOneOfManyTakesTheDay(t *testing.T) {
 		for i := range 24 {
 			wg.Go(func() {
 				runID := fmt.Sprintf("R%d-%d", round, i)
-				mine, done, err := c.take(t.Context(), testID, runID, false)
+				mine, done, err := c.take(t.Context(), testID, functions.Call{RunID: runID}, false)
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
@@ -168,5 +168,28 @@ func TestOneOfManyTakesTheDay(t *testing.T) {
 			t.Errorf("round %d: %d runs took the day: %v", round, len(took), took)
 		}
 		*now = now.Add(c.hold)
+	}
+}
+
+// TestAConfirmationOfAKilledRunIsSpent looks at a run that was killed after its claim: what it sent nobody knows.
+func TestAConfirmationOfAKilledRunIsSpent(t *testing.T) {
+	t.Parallel()
+	c, now := newClaims(t)
+	use := func(runID string) error {
+		_, _, err := c.take(t.Context(), testID, functions.Call{RunID: runID, Confirmation: "c-1"}, true)
+		return err
+	}
+	if err := use("R1"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // held, then free again
+		if problem := functions.ProblemOf(use("R2"), ""); problem.Code != functions.FailedPrecondition || problem.RunID != "R1" {
+			t.Errorf("got %+v", problem)
+		}
+		*now = now.Add(c.hold)
+	}
+	take(t.Context(), t, c, "R3", true)
+	if problem := functions.ProblemOf(use("R4"), ""); problem.RunID != "R1" {
+		t.Errorf("beside another run: %+v", problem)
 	}
 }

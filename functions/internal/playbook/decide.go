@@ -153,12 +153,13 @@ func (w *run) ready(ctx context.Context) error {
 func (w *run) target() functions.Target { return cmp.Or(w.Target, functions.TargetCSV) }
 
 // begin claims the day, and finds out which message it is about once nobody else can change that. It answers the result
-// of an earlier run that sent the day, or held with an error when another run is at work.
+// of an earlier run that sent the day or used the confirmation, or held with an error when such a run is at work or came
+// to nothing.
 func (w *run) begin(ctx context.Context) (earlier *functions.TriggerPlaybookOutput, held bool, err error) {
 	w.enter(ctx, stageBegin, "Claiming the day")
-	w.claim, earlier, err = w.claims().take(ctx, w.key, w.out.RunID, w.in.Resend || w.in.Replay != "")
+	w.claim, earlier, err = w.claims().take(ctx, w.key, functions.CallFrom(ctx), w.in.Resend || w.in.Replay != "")
 	if earlier != nil || err != nil {
-		return earlier, errors.Is(err, errHeld), err
+		return earlier, errors.Is(err, errHeld) || errors.Is(err, errSpent), err
 	}
 	w.row.NotificationReason = reasonFirst
 	w.missed(ctx)
