@@ -87,7 +87,10 @@ var ioTypes = []struct {
 	{functions.GenerateBrief, functions.GenerateBriefInput{}, functions.GenerateBriefOutput{}, functions.GenerateBriefOutput{
 		Date: day, Format: functions.FormatSlack, Severity: functions.Critical, Phase: functions.PhaseShadow, Subject: "CRITICAL",
 		Text: "*CRITICAL* <now> & here", HTML: "<p>CRITICAL</p>", Blocks: json.RawMessage(`[{"type":"divider"}]`),
-		Card: functions.JSONObject(`{"type":"message"}`), RulesVersion: "0123456789ab", RunID: "01J",
+		Card: functions.JSONObject(`{"type":"message"}`), RulesVersion: "0123456789ab", RunID: "01J", Currency: "EUR",
+		TopCustomers: []functions.TopCustomer{{
+			Tier: functions.P1, Rank: 1, CustomerID: "12345", ValueProxy: money("1154.32"), Score: 94.5, Reason: "ACTIVE + HIGH risk", Action: "VIP outreach",
+		}},
 	}},
 	{functions.ExportAudience, functions.ExportAudienceInput{}, functions.ExportAudienceOutput{}, functions.ExportAudienceOutput{
 		Date: day, Tier: functions.P1, RowsExported: 86, RowsAvailable: 87, Truncated: true,

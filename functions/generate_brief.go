@@ -47,4 +47,17 @@ type GenerateBriefOutput struct {
 	RulesVersion string          `json:"rules_version"`
 	RulesStale   bool            `json:"rules_stale,omitempty" jsonschema:"older rules are in force than those published; the log says why"`
 	RunID        string          `json:"run_id,omitempty" jsonschema:"the run that stored this brief; absent when it was written now"`
+	Currency     string          `json:"currency,omitempty" jsonschema:"ISO 4217 code of the amounts"`
+	TopCustomers []TopCustomer   `json:"top_customers,omitempty" jsonschema:"the first of each tier, as many as playbooks.yaml says"`
+}
+
+// TopCustomer is one of the first of a tier, for a program that draws the brief by itself.
+type TopCustomer struct {
+	Tier       Tier    `json:"tier"`
+	Rank       int     `json:"rank" jsonschema:"place in the tier, from 1"`
+	CustomerID string  `json:"customer_id,omitempty" jsonschema:"absent unless playbooks.yaml says show_customer_ids: yes"`
+	ValueProxy Money   `json:"value_proxy" jsonschema:"value at stake: an estimate"`
+	Score      float64 `json:"score" jsonschema:"0 to 100"`
+	Reason     string  `json:"reason"`
+	Action     string  `json:"action"`
 }

@@ -81,6 +81,9 @@ func (o *offered) inputSchema() (json.RawMessage, error) {
 	return json.Marshal(schema)
 }
 
+// describedLevels is how deep an answer is described: its members and theirs.
+const describedLevels = 2
+
 // outputSchema is the contract's with members, types, words, and what an answer always has at its top. The rest is left
 // out: every caller pays for each byte of it and needs it for nothing.
 func (o *offered) outputSchema() (json.RawMessage, error) {
@@ -93,7 +96,7 @@ func (o *offered) outputSchema() (json.RawMessage, error) {
 	for name := range properties {
 		o.optional[name] = !slices.Contains(required, any(name))
 	}
-	small := compact(schema)
+	small := compact(schema, describedLevels)
 	small["required"] = required
 	if members, is := small["properties"].(map[string]any); is && o.dryRun {
 		for _, name := range onlyDone {
@@ -127,29 +130,28 @@ func generic(schema *jsonschema.Schema) (map[string]any, error) {
 	return plain, err
 }
 
-// compact keeps of a schema its types, words and members.
-func compact(schema map[string]any) map[string]any {
-	small := map[string]any{}
-	for key, value := range schema {
-		switch value := value.(type) {
-		case map[string]any:
-			switch key {
-			case "properties":
-				members := map[string]any{}
-				for name, member := range value {
-					if member, is := member.(map[string]any); is {
-						members[name] = compact(member)
-					}
-				}
-				small[key] = members
-			case "items":
-				small[key] = compact(value)
+// compact keeps of a schema its types and members, so many levels of them, and the words of what stands at its top.
+func compact(schema map[string]any, levels int) map[string]any {
+	small := map[string]any{"type": schema["type"]}
+	if levels == 0 {
+		return small
+	}
+	if items, is := schema["items"].(map[string]any); is {
+		small["items"] = compact(items, levels)
+	}
+	properties, _ := schema["properties"].(map[string]any)
+	members := map[string]any{}
+	for name, member := range properties {
+		if member, is := member.(map[string]any); is {
+			kept := compact(member, levels-1)
+			if enum, has := member["enum"]; has && levels == describedLevels {
+				kept["enum"] = enum
 			}
-		default:
-			if key == "type" || key == "enum" {
-				small[key] = value
-			}
+			members[name] = kept
 		}
+	}
+	if len(members) > 0 {
+		small["properties"] = members
 	}
 	return small
 }

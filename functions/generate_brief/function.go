@@ -71,6 +71,7 @@ func (w writer) write(ctx context.Context, in functions.GenerateBriefInput) (out
 	}
 	out, err = templates.Render(in.Format, brief.Compose(input))
 	out.RulesStale = w.env.RulesStale()
+	out.Currency, out.TopCustomers = input.Settings.Currency, brief.Top(input)
 	return out, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/brief"
 	"github.com/retentionops/retentionops/functions/internal/brief/chart"
 	"github.com/retentionops/retentionops/functions/internal/mail"
 )
@@ -155,7 +156,7 @@ const chartID = "chart"
 
 // draw puts the picture of the day into a letter. A letter goes without it rather than not at all.
 func (w *run) draw(ctx context.Context, l *letter) {
-	picture, err := chart.Draw(w.composed())
+	picture, err := chart.Draw(brief.Compose(w.known()))
 	if err != nil {
 		w.Logger.WarnContext(ctx, "a mail goes without its picture", "run_id", w.out.RunID, "error", err.Error())
 		return

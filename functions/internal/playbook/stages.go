@@ -120,25 +120,27 @@ func (w *run) brief(ctx context.Context) error {
 		return nil
 	}
 	w.enter(ctx, stageBrief, "Writing the brief")
-	data := w.composed()
+	known := w.known()
+	data, top := brief.Compose(known), brief.Top(known)
 	written := make([]functions.GenerateBriefOutput, 0, len(functions.Formats))
 	for _, format := range functions.Formats {
 		one, err := w.Templates.Render(format, data)
 		if err != nil {
 			return err
 		}
+		one.Currency, one.TopCustomers = known.Settings.Currency, top
 		w.briefs[format] = one
 		written = append(written, one)
 	}
 	return brief.Store(ctx, w.Archive, w.out.Date, written)
 }
 
-// composed is what the run knows, as a brief tells it.
-func (w *run) composed() brief.Data {
-	return brief.Compose(brief.Input{
+// known is what the run knows, for the brief to tell.
+func (w *run) known() brief.Input {
+	return brief.Input{
 		Decision: w.decision, Assessment: w.assessment, Playbook: w.play, Rollout: w.rollout, Settings: w.Book.Brief(),
 		Guardrails: w.out.Guardrails, Exports: w.out.Artifacts.Exports, Notes: w.notes, RunID: w.out.RunID,
-	})
+	}
 }
 
 // send stores the payload and sends what is stored. A phase that does not send stores it too, so that people see what
