@@ -54,7 +54,7 @@ func (d *Door) admit(r *http.Request) (caller, error) {
 		return caller{}, functions.Errorf(functions.FailedPrecondition, "this function is closed").
 			WithHint("its operator finds the reason in the log").WithCause(d.closed)
 	case d.config.Auth == ModeKey:
-		if token := bearer(r.Header); d.known != nil && token != "" && len(r.Header.Values("X-API-Key")) == 0 {
+		if token := Bearer(r.Header); d.known != nil && token != "" && len(r.Header.Values("X-API-Key")) == 0 {
 			who, err := d.known.admit(r.Context(), token)
 			who.speaks = err == nil && d.config.Gateway != "" && who.name == d.config.Gateway
 			return who, err

@@ -54,6 +54,6 @@ func (d *Door) speaksForOthers(r *http.Request) bool {
 	if d.config.Gateway == "" || len(r.Header.Values(platformHeader)) > 0 {
 		return false
 	}
-	who := claimed(bearer(r.Header))
+	who := claimed(Bearer(r.Header))
 	return who.Email == d.config.Gateway && who.Verified && who.Issuer == googleIssuer
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
-
 	"github.com/retentionops/retentionops/functions"
 )
 
@@ -20,15 +18,12 @@ const (
 	// (https://accounts.google.com/.well-known/openid-configuration).
 	googleIssuer = "https://accounts.google.com"
 	googleKeys   = "https://www.googleapis.com/oauth2/v3/certs"
-
-	// keysTimeout bounds the fetch of the signing keys; they are kept afterwards.
-	keysTimeout = 5 * time.Second
 )
 
 // identities knows callers by Google's identity tokens. A function that is opened to callers with a key is public for the
 // platform, which then verifies nothing: scheduler and gateway still show who they are, and the door looks itself.
 type identities struct {
-	verifier *oidc.IDTokenVerifier
+	issuer   *Issuer
 	audience string
 	accounts []string
 }
@@ -45,14 +40,11 @@ func newIdentities(audience, accounts, keysURL string, now func() time.Time) (*i
 	case slices.ContainsFunc(known, func(account string) bool { return !soundEmail.MatchString(account) }):
 		return nil, errors.New("an entry of RETENTIONOPS_INVOKERS is no address of an account")
 	}
-	client := &http.Client{Timeout: keysTimeout}
-	keys := oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), client), keysURL)
-	return &identities{
-		verifier: oidc.NewVerifier(googleIssuer, keys, &oidc.Config{
-			ClientID: audience, SupportedSigningAlgs: []string{oidc.RS256}, Now: now,
-		}),
-		audience: audience, accounts: known,
-	}, nil
+	issuer, err := NewIssuer(googleIssuer, audience, keysURL, now)
+	if err != nil {
+		return nil, err
+	}
+	return &identities{issuer: issuer, audience: audience, accounts: known}, nil
 }
 
 // identity is what a token says of its bearer.
@@ -69,15 +61,12 @@ func (i *identities) admit(ctx context.Context, token string) (caller, error) {
 	if !i.expects(claimed(token)) {
 		return caller{}, functions.Errorf(functions.Unauthenticated, "")
 	}
-	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
-	defer cancel()
-	verified, err := i.verifier.Verify(ctx, token)
-	if err != nil {
-		return caller{}, functions.Errorf(functions.Unauthenticated, "").WithCause(err)
-	}
 	var who identity
-	if err := verified.Claims(&who); err != nil || !i.expects(who) {
-		return caller{}, functions.Errorf(functions.Unauthenticated, "").WithCause(err)
+	if err := i.issuer.Verify(ctx, token, &who); err != nil {
+		return caller{}, err
+	}
+	if !i.expects(who) {
+		return caller{}, functions.Errorf(functions.Unauthenticated, "")
 	}
 	return caller{name: who.Email, scopes: functions.Scopes}, nil
 }
@@ -99,8 +88,8 @@ func claimed(token string) (who identity) {
 	return who
 }
 
-// bearer is the token of a request's Authorization header; empty without exactly one.
-func bearer(header http.Header) string {
+// Bearer is the token of a request's Authorization header; empty without exactly one.
+func Bearer(header http.Header) string {
 	values := header.Values("Authorization")
 	if len(values) != 1 {
 		return ""
