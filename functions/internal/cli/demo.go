@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/shop"
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
 )
@@ -265,7 +266,7 @@ func (s *story) act(ctx context.Context) error {
 		return fmt.Errorf("keep the brief: %w", err)
 	}
 	_, err = tell(ctx, s, functions.ExportAudience, map[string]any{"tier": functions.P1}, func(out functions.ExportAudienceOutput) string {
-		return fmt.Sprintf("%s, %s", plural(out.RowsExported, "row"), out.CSVURL)
+		return fmt.Sprintf("%s, %s", retention.Counted(out.RowsExported, "row"), out.CSVURL)
 	})
 	return err
 }

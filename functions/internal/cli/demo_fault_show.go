@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 // faultReport is a played fault for a program.
@@ -93,14 +94,14 @@ func (s *scene) showAct(a *act, p *played, report *faultReport) {
 	}
 	s.printf("%s %s\n", title, a.What)
 	if !first && s.fault.want.waiting > 0 {
-		s.printf("  runs reconcile: %s written that waited in the archive\n", plural(int64(p.Reconciled), "row"))
+		s.printf("  runs reconcile: %s written that waited in the archive\n", retention.Counted(p.Reconciled, "row"))
 	}
 	if a.Decision != nil {
 		s.printf("  get_alert_decision --date %s: %s  %s\n", a.Date, s.paintSeverity(a.Decision.Severity), a.Decision.Reason)
 	}
 	s.printf("  trigger_playbook --date %s\n", a.Date)
 	for _, statement := range a.Asked {
-		s.printf("    %s: %s without an answer\n", statement.Name, plural(int64(statement.Attempts), "attempt"))
+		s.printf("    %s: %s without an answer\n", statement.Name, retention.Counted(statement.Attempts, "attempt"))
 	}
 	s.showAttempts(a)
 	for _, line := range a.StandIns {
@@ -145,7 +146,7 @@ func (s *scene) showEnd(a *act) {
 	}
 	if a.Output.Artifacts.Exports != nil {
 		for _, export := range a.Output.Artifacts.Exports {
-			s.printf("    audience %s: %s, %s\n", export.Tier, plural(export.Rows, "row"), export.Link)
+			s.printf("    audience %s: %s, %s\n", export.Tier, retention.Counted(export.Rows, "row"), export.Link)
 		}
 	}
 }
@@ -191,7 +192,7 @@ func (c *command) showRows(p *played) {
 	writer.Render()
 	for _, entry := range p.Ledger {
 		c.printf("The receiver under %s: %s, %s, and it was asked %s\n", entry.ID,
-			plural(int64(entry.SlackPosts), "Slack message"), plural(int64(entry.Tickets), "ticket"), plural(int64(entry.Worked), "time"))
+			retention.Counted(entry.SlackPosts, "Slack message"), retention.Counted(entry.Tickets, "ticket"), retention.Counted(entry.Worked, "time"))
 	}
 }
 

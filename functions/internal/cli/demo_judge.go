@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/shop"
 )
 
@@ -86,7 +87,7 @@ func (s *scene) judgeMail(p *played) {
 		mail := p.Mails[0]
 		whole := partsOf(mail, "text/plain") == 1 && partsOf(mail, "text/html") == 1 && partsOf(mail, "image/png") == 1 &&
 			partsOf(mail, "text/csv") == len(exports) && len(exports) > 0
-		p.promise(whole, mail.Parts, "one mail to %s: the brief as text and HTML, a chart, %s", addressee(role), plural(int64(len(exports)), "audience"))
+		p.promise(whole, mail.Parts, "one mail to %s: the brief as text and HTML, a chart, %s", addressee(role), retention.Counted(len(exports), "audience"))
 	}
 }
 
@@ -114,7 +115,7 @@ func (s *scene) judgeAudiences(p *played) {
 		}
 		there = there && err == nil && strings.Contains(p.Brief, export.Link)
 	}
-	p.promise(there, artifacts, "%s as CSV files, linked in the brief", plural(int64(len(artifacts.Exports)), "audience"))
+	p.promise(there, artifacts, "%s as CSV files, linked in the brief", retention.Counted(len(artifacts.Exports), "audience"))
 	p.promise(len(p.standIns()) > 0, p.Brief, "the brief says that the files stand in for the sheets")
 	state := ""
 	if p.Broken.Log != nil {
@@ -128,7 +129,7 @@ func count(n int, noun string) string {
 	if n == 0 {
 		return "no " + noun
 	}
-	return plural(int64(n), noun)
+	return retention.Counted(n, noun)
 }
 
 // standIns are the lines of the brief that tell of files which stand in for sheets.

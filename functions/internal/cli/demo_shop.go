@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )
 
@@ -53,8 +54,8 @@ func (c *command) showStock(stocked loaded) {
 		}
 	}
 	detection := stocked.Detection
-	c.printf("%s\n\n", c.paint(faint, fmt.Sprintf("%d orders of %d customers; SQL1 to SQL5 as of %s in %.1f s, import included.",
-		detection.Orders, detection.Customers, detection.AsOf, float64(stocked.TookMS)/1000)))
+	c.printf("%s\n\n", c.paint(faint, fmt.Sprintf("%s of %s; SQL1 to SQL5 as of %s in %.1f s, import included.",
+		retention.Counted(detection.Orders, "order"), retention.Counted(detection.Customers, "customer"), detection.AsOf, float64(stocked.TookMS)/1000)))
 }
 
 // longestRun is how long a run may take on average (§15).

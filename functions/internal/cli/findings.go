@@ -8,6 +8,7 @@ import (
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/brief"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
 )
 
@@ -141,9 +142,9 @@ func (c *command) summarize(result checked) {
 	if len(ranges) > 0 {
 		c.printf("%s   ", strings.Join(ranges, "  "))
 	}
-	c.printf("%s: %s, %s", result.Folder, plural(int64(result.Errors), "error"), plural(int64(result.Warnings), "warning"))
+	c.printf("%s: %s, %s", result.Folder, retention.Counted(result.Errors, "error"), retention.Counted(result.Warnings, "warning"))
 	if result.Notes > 0 {
-		c.printf(", %s", plural(int64(result.Notes), "note"))
+		c.printf(", %s", retention.Counted(result.Notes, "note"))
 	}
 	if result.RulesVersion != "" {
 		c.printf("   rules_version %s", result.RulesVersion)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 func (c *command) health() *cobra.Command {
@@ -93,7 +94,7 @@ func (c *command) showHealth(out functions.CheckHealthOutput) error {
 	if c.json {
 		return c.printJSON(out)
 	}
-	c.printf("Playbook runs of %s (%s to %s), phase %s\n\n", plural(int64(out.WindowDays), "day"), out.From, out.To, out.Phase)
+	c.printf("Playbook runs of %s (%s to %s), phase %s\n\n", retention.Counted(out.WindowDays, "day"), out.From, out.To, out.Phase)
 	c.showFigures(out)
 	c.printf("\n")
 	c.showAlarms(out.Alarms)
@@ -121,7 +122,7 @@ func (c *command) showFigures(out functions.CheckHealthOutput) {
 		trends["failed_runs"] = append(trends["failed_runs"], new(float64(day.FailedRuns)))
 		trends["alerts"] = append(trends["alerts"], new(float64(day.Alerts)))
 	}
-	table := c.newTable("figure", "value", "target", "", fmt.Sprintf("the last %s, oldest first", plural(int64(len(days)), "day")))
+	table := c.newTable("figure", "value", "target", "", fmt.Sprintf("the last %s, oldest first", retention.Counted(len(days), "day")))
 	for _, figure := range out.Figures {
 		table.AppendRow([]any{figure.Name, figureText(figure), targetText(figure), c.verdict(figure.Verdict), sparkline(figure, trends[figure.Name])})
 	}
@@ -141,7 +142,7 @@ func figureText(figure functions.HealthFigure) string {
 	case functions.UnitHours:
 		return rounded(*figure.Value) + " h"
 	case functions.UnitDays:
-		return plural(int64(*figure.Value), "day")
+		return retention.Counted(int64(*figure.Value), "day")
 	case functions.UnitCount:
 		fallthrough
 	default:
@@ -253,7 +254,7 @@ func alarmTold(alarm functions.HealthAlarm) string {
 
 func alarmCondition(alarm functions.HealthAlarm) string {
 	if alarm.ForDays > 0 {
-		return fmt.Sprintf("%s, %s in a row", alarm.When, plural(int64(alarm.ForDays), "day"))
+		return fmt.Sprintf("%s, %s in a row", alarm.When, retention.Counted(alarm.ForDays, "day"))
 	}
 	return alarm.When
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 //go:embed health_page.html.tmpl
@@ -210,17 +211,17 @@ func runsChart(days []functions.HealthDay) dayChart {
 	chart := newChart("runs-chart", "Runs a day", days, most)
 	for i, day := range days {
 		good := day.Runs - day.FailedRuns
-		text := fmt.Sprintf("%s: %s, %d failed", day.Date, plural(day.Runs, "run"), day.FailedRuns)
+		text := fmt.Sprintf("%s: %s, %d failed", day.Date, retention.Counted(day.Runs, "run"), day.FailedRuns)
 		chart.bar(i, "well", 0, float64(good), text)
 		chart.bar(i, "fail", float64(good), float64(day.FailedRuns), text)
 		if day.Alerts > 0 {
 			x := chart.middle(i)
 			chart.Marks = append(chart.Marks, dayMark{
-				Path: fmt.Sprintf("M %s 4 l 6 11 l -12 0 z", number(x)), Text: fmt.Sprintf("%s: %s", day.Date, plural(day.Alerts, "alert")),
+				Path: fmt.Sprintf("M %s 4 l 6 11 l -12 0 z", number(x)), Text: fmt.Sprintf("%s: %s", day.Date, retention.Counted(day.Alerts, "alert")),
 			})
 		}
 	}
-	chart.Text = fmt.Sprintf("%s, %d failed, %s", plural(runs, "run"), failed, plural(alerts, "alert"))
+	chart.Text = fmt.Sprintf("%s, %d failed, %s", retention.Counted(runs, "run"), failed, retention.Counted(alerts, "alert"))
 	chart.Caption = "Runs a day: those that went well below, those that failed on top; a triangle is a day with an alert."
 	return *chart
 }

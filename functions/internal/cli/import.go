@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/shop"
 )
 
@@ -156,15 +157,15 @@ func (c *command) showLoaded(result loaded) error {
 	}
 	c.showImport(result.Import)
 	if r := result.Generated; r != nil {
-		c.printf("Made up %d orders of %d customers, %s to %s (seed %d).\n", r.Orders, r.Customers, r.From, r.To, r.Seed)
+		c.printf("Made up %s of %s, %s to %s (seed %d).\n", retention.Counted(r.Orders, "order"), retention.Counted(r.Customers, "customer"), r.From, r.To, r.Seed)
 		for _, incident := range r.Incidents {
 			c.printf("  %s\n", incident)
 		}
 	}
 	d := result.Detection
-	c.printf("Detection as of %s: %d customers.\n", d.AsOf, d.Customers)
+	c.printf("Detection as of %s: %s.\n", d.AsOf, retention.Counted(d.Customers, "customer"))
 	if late := d.AsOf.DaysSince(d.NewestOrder); late > 0 {
-		c.printf("  %s\n", c.paint(wary, fmt.Sprintf("the newest order is of %s, %d days before", d.NewestOrder, late)))
+		c.printf("  %s\n", c.paint(wary, fmt.Sprintf("the newest order is of %s, %s before", d.NewestOrder, retention.Counted(late, "day"))))
 	}
 	writer := c.newTable("", "customers")
 	for _, status := range d.Statuses {
@@ -175,7 +176,7 @@ func (c *command) showLoaded(result loaded) error {
 	}
 	writer.Render()
 	c.printf("Alert of the day: %s\n", c.paintSeverity(d.Alert.Severity))
-	c.printf("%.1f s. Next: retentionops call get_alert_decision --date %s\n", float64(result.TookMS)/1000, d.AsOf)
+	c.printf("%.1f s. Next: %s call get_alert_decision --date %s\n", float64(result.TookMS)/1000, c.Name, d.AsOf)
 	return nil
 }
 
@@ -195,12 +196,13 @@ func (c *command) showImport(r *shop.ImportReport) {
 	if r == nil {
 		return
 	}
-	c.printf("Imported %d orders of %d customers, %s in all, %s to %s.\n", r.Orders, r.Customers, r.Total.StringFixed(2), r.From, r.To)
+	c.printf("Imported %s of %s, %s in all, %s to %s.\n", retention.Counted(r.Orders, "order"), retention.Counted(r.Customers, "customer"),
+		r.Total.StringFixed(2), r.From, r.To)
 	for _, dropped := range r.Dropped {
-		c.printf("  left out by a cleaning rule: %d lines, %s\n", dropped.Lines, dropped.Rule)
+		c.printf("  left out by a cleaning rule: %s, %s\n", retention.Counted(dropped.Lines, "line"), dropped.Rule)
 	}
 	if r.BadCount > 0 {
-		c.printf("  %s\n", c.paint(wary, "bad rows, not imported: "+plural(r.BadCount, "row")))
+		c.printf("  %s\n", c.paint(wary, "bad rows, not imported: "+retention.Counted(r.BadCount, "row")))
 		for _, row := range r.Bad {
 			c.printf("    line %d: %s\n", row.Line, row.Reason)
 		}

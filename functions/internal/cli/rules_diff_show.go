@@ -11,6 +11,7 @@ import (
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
 )
 
@@ -36,7 +37,7 @@ func (r *rulesDiffed) verdict() string {
 	case d.Same:
 		return "The two say the same of every customer."
 	case r.Data != nil:
-		text := fmt.Sprintf("%s of %d would change tier", plural(r.Data.Moved(), "customer"), r.Data.Customers)
+		text := fmt.Sprintf("%s of %d would change tier", retention.Counted(r.Data.Moved(), "customer"), r.Data.Customers)
 		if kept := r.Data.Kept.Changed; kept > 0 {
 			text += fmt.Sprintf(", and for %d who keep theirs a score, reason, action or value changes", kept)
 		}
@@ -144,14 +145,14 @@ func (c *command) showMoves(r *rulesDiffed) {
 	for i, m := range moves[:min(len(moves), mostLines)] {
 		row := table.Row{fmt.Sprintf("  %s -> %s", m.From, m.To), m.Where}
 		if r.Data != nil {
-			row = append(row, plural(r.Data.Moves[i].Customers, "customer"), r.amount(r.Data.Moves[i].Value))
+			row = append(row, retention.Counted(r.Data.Moves[i].Customers, "customer"), r.amount(r.Data.Moves[i].Value))
 		}
 		writer.AppendRow(row)
 	}
 	writer.Render()
 	c.rest(len(moves))
 	if r.Data != nil && r.Data.Untold > 0 {
-		c.printf("  %s %s: a fact in fields.yaml does not hold for them\n", c.paint(wary, "and in none of these lines:"), plural(r.Data.Untold, "customer"))
+		c.printf("  %s %s: a fact in fields.yaml does not hold for them\n", c.paint(wary, "and in none of these lines:"), retention.Counted(r.Data.Untold, "customer"))
 	}
 }
 
@@ -164,7 +165,7 @@ func (c *command) showChanges(r *rulesDiffed) {
 	for i, change := range changes[:min(len(changes), mostLines)] {
 		counted := ""
 		if r.Data != nil {
-			counted = "   " + plural(r.Data.Changes[i].Customers, "customer")
+			counted = "   " + retention.Counted(r.Data.Changes[i].Customers, "customer")
 		}
 		c.printf("  %s  %s%s\n", c.paint(faint, changeName(change)), change.Where, counted)
 		c.printf("    - %s\n    + %s\n", plain(orNothing(change.Before)), plain(orNothing(change.After)))
@@ -215,7 +216,7 @@ func (c *command) showData(r *rulesDiffed) {
 	data := r.Data
 	c.heading(fmt.Sprintf("On the %d customers of %s", data.Customers, data.Date))
 	if data.Excluded > 0 {
-		c.printf("  %s on the exclusion list: in no tier by any rules, and in no figure here\n", plural(data.Excluded, "customer"))
+		c.printf("  %s on the exclusion list: in no tier by any rules, and in no figure here\n", retention.Counted(data.Excluded, "customer"))
 	}
 	writer := c.numbers([]int{2, 3, 4, 5, 6, 7, 8, 9, 10}, "  tier", "before", "after", "entering", "leaving", "moved in", "moved out",
 		"value before", "value after", "change")
@@ -228,7 +229,7 @@ func (c *command) showData(r *rulesDiffed) {
 	writer.Render()
 	c.showMatrix(data)
 	if kept := data.Kept; kept.Changed > 0 || kept.Rules > 0 {
-		c.printf("\n%s keep their tier. Of these change: score %d", plural(kept.Customers, "customer"), kept.Scores)
+		c.printf("\n%s keep their tier. Of these change: score %d", retention.Counted(kept.Customers, "customer"), kept.Scores)
 		if kept.Scores > 0 {
 			c.printf(" (by %s)", scoreRange(kept.LowestMove, kept.TopMove))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
 )
 
@@ -102,9 +103,9 @@ func changesInWords(count int, check bool) string {
 	case count == 0:
 		return "all is spelt the usual way"
 	case check:
-		return plural(int64(count), "change") + " to make: retentionops rules fmt"
+		return retention.Counted(count, "change") + " to make: retentionops rules fmt"
 	default:
-		return plural(int64(count), "change") + " made"
+		return retention.Counted(count, "change") + " made"
 	}
 }
 

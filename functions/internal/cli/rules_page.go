@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 	"github.com/retentionops/retentionops/functions/internal/rulebook"
 )
 
@@ -283,7 +284,7 @@ func drawFlows(places []rulebook.Place, counts map[[2]rulebook.Place]priority.He
 		for _, to := range places {
 			way := [2]rulebook.Place{from, to}
 			if count := counts[way]; count.Customers > 0 && from != to {
-				text := fmt.Sprintf("%s from %s to %s", plural(count.Customers, "customer"), from, to)
+				text := fmt.Sprintf("%s from %s to %s", retention.Counted(count.Customers, "customer"), from, to)
 				texts = append(texts, text)
 				picture.Bands = append(picture.Bands, band{
 					Path: fmt.Sprintf("M %d %s C 230 %s 230 %s %d %s", flowLeft, number(starts[way][0]), number(starts[way][0]),

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 func (c *command) runs() *cobra.Command {
@@ -94,12 +95,12 @@ func (c *command) showRun(run functions.Run) error {
 		{"figures", fmt.Sprintf("AT_RISK %s %%, baseline %s %%, change %s %%, %s customers",
 			text(run.CurrentValue), text(run.BaselineValue), text(run.DeltaRelativePct), text(run.SampleSize))},
 		{"status", fmt.Sprintf("%s at stage %s", run.Status, run.Stage)},
-		{"delivery", fmt.Sprintf("%s after %d attempts", run.DeliveryState, run.WebhookAttempts)},
+		{"delivery", deliveryWords(run)},
 		{"mail", map[bool]string{true: "sent"}[run.EmailSent]},
 		{"why", run.NotificationReason},
 		{"error", run.ErrorMessage},
 		{"queue", fmt.Sprintf("P1 %s, P2 %s, P3 %s", text(run.P1Count), text(run.P2Count), text(run.P3Count))},
-		{"exported", fmt.Sprintf("%s rows, %s", text(run.TotalExported), run.ExportState)},
+		{"exported", exportWords(run)},
 		{"P1", run.ExportP1Link},
 		{"P2", run.ExportP2Link},
 		{"P3", run.ExportP3Link},
@@ -120,6 +121,22 @@ func (c *command) showRun(run functions.Run) error {
 	return nil
 }
 
+// deliveryWords tell how the message fared; a run that sent none has no attempts.
+func deliveryWords(run functions.Run) string {
+	if run.WebhookAttempts == 0 {
+		return string(run.DeliveryState)
+	}
+	return fmt.Sprintf("%s after %s", run.DeliveryState, retention.Counted(run.WebhookAttempts, "attempt"))
+}
+
+// exportWords tell what was exported; nothing when the run did not come so far.
+func exportWords(run functions.Run) string {
+	if run.TotalExported == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, %s", retention.Counted(*run.TotalExported, "row"), run.ExportState)
+}
+
 // standing is a run's status in words. One that has not ended is told with the stage that it reached.
 func standing(run functions.Run) string {
 	if run.Stage != "" && (run.Status == functions.RunRunning || run.Status == functions.RunAbandoned) {
@@ -134,12 +151,4 @@ func text[T any](value *T) string {
 		return "-"
 	}
 	return fmt.Sprint(*value)
-}
-
-// plural is a count with its noun.
-func plural(count int64, noun string) string {
-	if count == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", count, noun)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 func (c *command) replayRun(url *string) *cobra.Command {
@@ -81,7 +82,7 @@ func (c *command) reconcileRuns(url *string) *cobra.Command {
 			}
 			written, err := log.Reconcile(cmd.Context())
 			if err != nil {
-				return functions.Errorf(functions.CodeOf(err), "%s written, others still wait", plural(int64(written), "row")).
+				return functions.Errorf(functions.CodeOf(err), "%s written, others still wait", retention.Counted(written, "row")).
 					WithHint("they stay in the archive; try again when the warehouse takes rows").WithCause(err)
 			}
 			if c.json {
@@ -91,7 +92,7 @@ func (c *command) reconcileRuns(url *string) *cobra.Command {
 				c.printf("No row waits.\n")
 				return nil
 			}
-			c.printf("%s written.\n", plural(int64(written), "row"))
+			c.printf("%s written.\n", retention.Counted(written, "row"))
 			return nil
 		},
 	}

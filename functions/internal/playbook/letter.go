@@ -12,6 +12,7 @@ import (
 	"github.com/retentionops/retentionops/functions/internal/brief"
 	"github.com/retentionops/retentionops/functions/internal/brief/chart"
 	"github.com/retentionops/retentionops/functions/internal/mail"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 // letter is what a mail of a run says, before it is put into text and HTML. Its first line says what is wrong.
@@ -137,7 +138,7 @@ func (w *run) backupLetter(ctx context.Context, failure *functions.Error) letter
 		l.Facts = append(l.Facts, fact{Name: "Ticket", Text: w.ticketWords()})
 	}
 	for _, export := range artifacts.Exports {
-		l.Facts = append(l.Facts, linked(string(export.Tier), fmt.Sprintf("%d customers", export.Rows), export.Link))
+		l.Facts = append(l.Facts, linked(string(export.Tier), retention.Counted(export.Rows, "customer"), export.Link))
 	}
 	if !artifacts.SlackPosted { // else the brief has arrived
 		l.Brief = w.mailedBrief(ctx)

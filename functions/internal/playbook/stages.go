@@ -9,6 +9,7 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/brief"
 	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 // queue judges the customers and stores the queue of the day, unless the same was stored already. The guardrails are
@@ -55,7 +56,7 @@ func guardrailWords(said functions.Guardrails) string {
 	case said.Overridden != "":
 		return "A guardrail was passed by " + said.Overridden
 	case said.Verdict == functions.VerdictWarn:
-		return fmt.Sprintf("The guardrails warn: %d findings", len(said.Findings))
+		return "The guardrails warn: " + retention.Counted(len(said.Findings), "finding")
 	default:
 		return "The guardrails have nothing to say"
 	}
@@ -109,7 +110,7 @@ func (w *run) noteExport(exported functions.ExportAudienceOutput) {
 			exported.Tier, exported.RowsExported, exported.RowsAvailable))
 	}
 	for _, left := range exported.LeftOut {
-		w.notes = append(w.notes, fmt.Sprintf("%s: %d customers are not in the export: %s.", exported.Tier, left.Customers, left.Reason))
+		w.notes = append(w.notes, fmt.Sprintf("%s: the export is without %s: %s.", exported.Tier, retention.Counted(left.Customers, "customer"), left.Reason))
 	}
 }
 

@@ -49,12 +49,12 @@ func (e *Explainer) Explain(ctx context.Context, customerID string, date functio
 	}
 	if all.AsOf != date {
 		return functions.Explanation{}, functions.Errorf(functions.NotFound, "customer %q is not in the queue of %s, which holds %s",
-			customerID, date, counted(rows, "customer")).
+			customerID, date, retention.Counted(rows, "customer")).
 			WithHint(fmt.Sprintf("who got no tier can be asked about only as of the tables, which is %s: ask for that day", all.AsOf))
 	}
 	if c == nil {
 		return functions.Explanation{}, functions.Errorf(functions.NotFound, "there is no customer %q among the %s of %s",
-			customerID, counted(all.Customers, "customer"), all.AsOf).WithHint("write the customer_id as the tables have it")
+			customerID, retention.Counted(all.Customers, "customer"), all.AsOf).WithHint("write the customer_id as the tables have it")
 	}
 	receipt, err := e.Book.Explain(c, all.MedianRevenue)
 	if err != nil {
@@ -69,13 +69,6 @@ func (e *Explainer) Explain(ctx context.Context, customerID string, date functio
 		}
 	}
 	return functions.Explanation(receipt), nil
-}
-
-func counted(count int64, noun string) string {
-	if count == 1 {
-		return "1 " + noun
-	}
-	return strconv.FormatInt(count, 10) + " " + noun + "s"
 }
 
 // errFound ends a visit early.

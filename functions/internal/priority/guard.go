@@ -97,7 +97,7 @@ func (g *guard) change(limits rulebook.Guardrails, tier functions.TierTotal, las
 	if !known || max(before, tier.Customers) < limits.MinTierSize {
 		return
 	}
-	change := fmt.Sprintf("%s has %d customers, %d in the run sent last (%s)", tier.Tier, tier.Customers, before, lastSent.RunID)
+	change := fmt.Sprintf("%s has %s, %d in the run sent last (%s)", tier.Tier, retention.Counted(tier.Customers, "customer"), before, lastSent.RunID)
 	switch {
 	case before == 0:
 		// From nothing there is no percentage; tier_share watches the size.
@@ -117,7 +117,7 @@ func (g *guard) emptiness(limits rulebook.Guardrails, a *retention.Assessment, l
 		before, now = before+was, now+tier.Customers
 		if was > 0 && tier.Customers == 0 {
 			g.find("tier_empty", functions.VerdictWarn,
-				fmt.Sprintf("%s is empty; it had %d customers in the run sent last (%s)", tier.Tier, was, lastSent.RunID))
+				fmt.Sprintf("%s is empty; it had %s in the run sent last (%s)", tier.Tier, retention.Counted(was, "customer"), lastSent.RunID))
 		}
 	}
 	if before == 0 || now > 0 {
@@ -127,7 +127,7 @@ func (g *guard) emptiness(limits rulebook.Guardrails, a *retention.Assessment, l
 	if before >= limits.MinTierSize {
 		verdict = functions.VerdictStop
 	}
-	g.find("queue_empty", verdict, fmt.Sprintf("nobody is in any tier; %d customers were in the run sent last (%s)", before, lastSent.RunID))
+	g.find("queue_empty", verdict, fmt.Sprintf("nobody is in any tier; the run sent last (%s) had %s", lastSent.RunID, retention.Counted(before, "customer")))
 }
 
 func (g *guard) percent(name string, limit rulebook.Limit, part, whole int64, what string) {

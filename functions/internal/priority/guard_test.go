@@ -39,7 +39,7 @@ func TestGuard(t *testing.T) {
 		{"many set aside stop", 0, 101, 1000, nil, functions.VerdictStop, "101 of 1000 customers could not be judged"},
 		{"growth against the run sent last", 151, 0, 1000, sent(100), functions.VerdictWarn, "P1 has 151 customers, 100 in the run sent last (R1): 51.0 %"},
 		{"shrinkage to nothing stops", 0, 0, 1000, sent(100), functions.VerdictStop, "100.0 %, stops over 90 %"},
-		{"nobody where there was somebody stops", 0, 0, 1000, sent(20), functions.VerdictStop, "nobody is in any tier; 20 customers were in the run sent last (R1)"},
+		{"nobody where there was somebody stops", 0, 0, 1000, sent(20), functions.VerdictStop, "nobody is in any tier; the run sent last (R1) had 20 customers"},
 		{"nobody where there were a few warns", 0, 0, 1000, sent(19), functions.VerdictWarn, "P1 is empty; it had 19 customers in the run sent last (R1)"},
 		{"nobody where there was nobody", 0, 0, 1000, sent(0), functions.VerdictOK, ""},
 		{"small tiers may jump", 19, 0, 1000, sent(2), functions.VerdictOK, ""},

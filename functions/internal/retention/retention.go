@@ -1,5 +1,6 @@
 // Package retention holds the words inside the house: the alert of a day, a customer as the input tables tell of it,
-// a row of the priority queue, the assessment of a day, a run. They carry data and no behaviour of their own.
+// a row of the priority queue, the assessment of a day, a run. They carry data and no behaviour of their own; beside them
+// stands how a count of them is written.
 //
 // It is not the contract: what callers see is in package functions, and these words are free to change with the tables.
 package retention

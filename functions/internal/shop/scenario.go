@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 // payload is the playbook as the scenario reads it: the fields of §9.1 and ours beside them. What it does not know it
@@ -132,7 +133,7 @@ func (p *payload) scenario(id string, receipt Receipt) []string {
 		{functions.P2, p.Counts.P2, p.Exports.P2},
 		{functions.P3, p.Counts.P3, p.Exports.P3},
 	} {
-		lines = append(lines, fmt.Sprintf("audience %s: %d customers%s", tier.name, tier.count,
+		lines = append(lines, fmt.Sprintf("audience %s: %s%s", tier.name, retention.Counted(tier.count, "customer"),
 			textNote(", ", either(tier.link, "not exported"))))
 	}
 	return append(lines, fmt.Sprintf("receipt %s: Slack %s, ticket %s", receipt.Receipt,
