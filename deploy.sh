@@ -32,7 +32,7 @@ check_health             256Mi  1   1           1         150s    queue archive 
 mcp_gateway              256Mi  1   20          3         310s    gateway
 '
 acting='build_priority_queue export_audience trigger_playbook'
-behind_gateway="get_alert_decision get_operational_context generate_brief read_record $acting" # it asks those that act for dry runs
+behind_gateway="get_alert_decision get_operational_context generate_brief read_record $acting" # what acts too: its dry runs, and what was confirmed
 
 apis='artifactregistry bigquery cloudbuild cloudfunctions cloudscheduler iam iamcredentials run secretmanager sheets storage'
 runtime=go126
@@ -157,6 +157,7 @@ account_id() { printf 'rop-%s' "$(service "$1")"; }
 
 secrets_of() { # the settings of a function that are secrets
   if is_open "$1"; then keys_of "$1"; fi
+  if may "$1" gateway && [ "${RETENTIONOPS_MCP_ACTIONS:-}" = true ]; then printf '%s\n' RETENTIONOPS_MCP_CONFIRM_KEYS; fi
   if may "$1" exclusions && [ -n "${RETENTIONOPS_EXCLUSIONS:-}" ]; then printf '%s\n' RETENTIONOPS_EXCLUSIONS_KEY; fi
   if may "$1" mail && [ -n "${RETENTIONOPS_MAIL:-}" ]; then printf '%s\n' RETENTIONOPS_MAIL_PASSWORD; fi
   if may "$1" webhook; then
@@ -222,6 +223,7 @@ check() {
 secret_command() { printf 'gcloud secrets create %s --project=%s --data-file=FILE  (a new version: gcloud secrets versions add)' "$(secret_id "$1")" "$project"; }
 secret_use() {
   case $1 in
+  *_CONFIRM_KEYS) printf 'without it the gateway hides the tools that act' ;;
   *_PREVIOUS) printf 'only while the webhook secret is being changed' ;;
   *_WEBHOOK_API_KEY) printf 'when the hook at Make.com asks for a key' ;;
   *_WEBHOOK_*) printf 'needed from the pilot on' ;;
@@ -345,7 +347,7 @@ settings_of() {
   if may "$name" sheets; then settings+=' SHEETS SHEETS_DAYS'; fi
   if may "$name" mail; then settings+=' MAIL MAIL_FROM'; fi
   if may "$name" gateway; then
-    settings='MCP_ORIGINS MCP_RATE'
+    settings='MCP_ORIGINS MCP_RATE MCP_ACTIONS MCP_READ_ONLY MCP_REQUIRE_HUMAN'
     printf 'RETENTIONOPS_MCP_HOSTS=%s\nRETENTIONOPS_MCP_FUNCTIONS=%s\n' "${RETENTIONOPS_MCP_HOSTS:-.run.app .cloudfunctions.net}" "$(gateway_functions)"
   fi
   if is_open "$name" && may "$name" gateway; then

@@ -295,6 +295,10 @@ func TestAClosedGatewaySaysSo(t *testing.T) {
 		"RETENTIONOPS_MCP_KEYS":  {"RETENTIONOPS_AUTH": "key", "RETENTIONOPS_MCP_HOSTS": "127.0.0.1"},
 		"RETENTIONOPS_MCP_HOSTS": {"RETENTIONOPS_AUTH": "iam"},
 		"RETENTIONOPS_MCP_RATE":  {"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MCP_RATE": "many"},
+
+		"RETENTIONOPS_MCP_ACTIONS":       {"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MCP_ACTIONS": "yes"},
+		"RETENTIONOPS_MCP_REQUIRE_HUMAN": {"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MCP_REQUIRE_HUMAN": "1"},
+		"RETENTIONOPS_MCP_CONFIRM_KEYS":  {"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MCP_CONFIRM_KEYS": "tooshort"},
 	} {
 		gateway := serve(t, settings, Local(doorsWith(t, "local", work{})))
 		got := gateway.tool(t, modern, "get_alert_decision", `{}`)

@@ -171,10 +171,30 @@ func (b *safeBuffer) String() string {
 	return b.all.String()
 }
 
+// acting is a gateway of this machine with everything switched on.
+var acting = keyed("", nil)
+
+// bearer is the key that the test's callers show where one is needed.
+const bearer = "tests-own"
+
+// keyed are the settings of a gateway that acts, for a caller with these scopes; without any for a program of this machine.
+func keyed(scopes string, beside map[string]string) map[string]string {
+	settings := map[string]string{
+		"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MCP_RATE": "0", "RETENTIONOPS_MCP_ACTIONS": "true",
+		"RETENTIONOPS_MCP_CONFIRM_KEYS": strings.Repeat("ab", keySize),
+	}
+	if scopes != "" {
+		settings["RETENTIONOPS_AUTH"], settings["RETENTIONOPS_MCP_HOSTS"] = "key", "127.0.0.1"
+		settings["RETENTIONOPS_MCP_KEYS"] = "ada:" + scopes + ":" + sumOf(bearer)
+	}
+	maps.Copy(settings, beside)
+	return settings
+}
+
 func serve(t *testing.T, settings map[string]string, caller Caller) *served {
 	t.Helper()
 	if settings == nil {
-		settings = map[string]string{"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MCP_RATE": "0"}
+		settings = acting
 	}
 	log := &safeBuffer{}
 	gateway, err := New(Options{
@@ -321,6 +341,7 @@ func (s *served) request(t *testing.T, e era, body []byte) *http.Request {
 		t.Fatal(err)
 	}
 	e.headers(request.Header, body)
+	request.Header.Set("Authorization", "Bearer "+bearer)
 	return request
 }
 

@@ -33,9 +33,9 @@ func (g *Gateway) promptHandler(name string, of prompt) func(context.Context, mc
 		if err != nil {
 			return nil, told(err, g.newID())
 		}
-		id, err := g.audited(ctx, "prompts/get "+name, arguments, func(ctx context.Context) (string, error) {
+		id, err := g.audited(ctx, "prompts/get "+name, arguments, func(ctx context.Context, _ *entry) (err error) {
 			result, err = of(ctx, request.Params.Arguments)
-			return "", err
+			return err
 		})
 		if err != nil {
 			return nil, told(err, id)
@@ -116,9 +116,9 @@ const most = 100
 // complete proposes what begins as the text does. What cannot be read now is not proposed; nobody needs to hear why.
 func (c completer) complete(ctx context.Context, argument mcpgo.CompleteArgument) *mcpgo.Completion {
 	var values []string
-	_, _ = c.g.audited(ctx, "completion/complete", json.RawMessage(argument.Name), func(ctx context.Context) (_ string, err error) {
+	_, _ = c.g.audited(ctx, "completion/complete", json.RawMessage(argument.Name), func(ctx context.Context, _ *entry) (err error) {
 		values, err = c.values(ctx, argument.Name)
-		return "", err
+		return err
 	})
 	found := []string{}
 	for _, value := range values {

@@ -65,9 +65,10 @@ func (g *Gateway) resourceHandler(read reading) func(context.Context, mcpgo.Read
 			}
 		}
 		uri := request.Params.URI
-		id, err := g.audited(ctx, "resources/read", json.RawMessage(uri), func(ctx context.Context) (string, error) {
+		id, err := g.audited(ctx, "resources/read", json.RawMessage(uri), func(ctx context.Context, told *entry) (err error) {
+			told.run = variables["run_id"]
 			contents, err = read(ctx, uri, variables)
-			return variables["run_id"], err
+			return err
 		})
 		if err != nil {
 			return nil, told(err, id)

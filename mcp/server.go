@@ -8,7 +8,6 @@ package mcp
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -48,6 +47,11 @@ type Gateway struct {
 	closed *functions.Error // why nobody is let in over HTTP; nil when it is open
 	keys   door.Keyring
 	limits *limiter
+	seals  *seals // nil: nothing can be confirmed, and the tools that act are hidden
+
+	auditKey []byte // of the digests in the log
+
+	tools map[string]forms
 
 	caller Caller
 	logger *slog.Logger
@@ -61,31 +65,25 @@ type Gateway struct {
 // Lists change with a deployment; what is read changes with every run.
 const listsFresh = 5 * time.Minute
 
-const instructions = "RetentionOps shows which customers are slipping away and what to do about it. Begin with get_alert_decision " +
-	"(date latest); get_operational_context shows sizes, generate_brief the brief of the day. The tools that act show " +
-	"here only what they would do (dry_run). Dates are YYYY-MM-DD or latest."
-
 // New makes a gateway. A fault in its settings does not stop the program: as a function's door it stays closed, says so
 // to whoever knocks, and why in the log. Its error is a fault of the program.
 func New(options Options) (*Gateway, error) {
-	g := &Gateway{caller: options.Caller, logger: options.Logger, now: options.Now, newID: options.NewID}
+	g := &Gateway{caller: options.Caller, logger: options.Logger, now: options.Now, newID: options.NewID, tools: map[string]forms{}}
 	g.closed = g.configure(options.Lookuper)
+	g.auditKey = g.seals.auditKey()
 	g.limits = newLimiter(g.config.Rate, options.Now)
 	g.mcp = server.NewMCPServer("retentionops", version(g.config.Version),
-		server.WithTitle("RetentionOps"), server.WithInstructions(instructions),
+		server.WithTitle("RetentionOps"), server.WithInstructions(g.instructions()),
 		// No list ever changes while the process lives: a stream that waits for it would only be billed.
 		server.WithToolCapabilities(false), server.WithResourceCapabilities(false, false), server.WithPromptCapabilities(false),
 		server.WithCompletions(), server.WithPromptCompletionProvider(completer{g}), server.WithResourceCompletionProvider(completer{g}),
 		server.WithCacheHints(listsFresh.Milliseconds(), mcpgo.CacheScopePrivate),
 		server.WithMethodCacheHints(mcpgo.MethodResourcesRead, 0, mcpgo.CacheScopePrivate),
 		server.WithLogger(slog.New(slog.DiscardHandler)), // the audit line says what is to be said
+		server.WithToolFilter(g.visible), server.WithHooks(g.hooks()),
 	)
-	for _, tool := range functions.Tools {
-		offered, err := offer(tool)
-		if err != nil {
-			return nil, fmt.Errorf("offer %s: %w", tool.Name, err)
-		}
-		g.mcp.AddTool(offered.definition, g.toolHandler(offered))
+	if err := g.addTools(); err != nil {
+		return nil, err
 	}
 	g.addResources()
 	g.addPrompts()

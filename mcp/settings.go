@@ -19,7 +19,19 @@ type settings struct {
 	Origins string    `env:"RETENTIONOPS_MCP_ORIGINS"`          // web pages that may call; empty: none
 	Rate    int       `env:"RETENTIONOPS_MCP_RATE, default=60"` // calls a minute of one caller to one tool; 0: no limit
 	Version string    `env:"RETENTIONOPS_VERSION"`              // the commit that was deployed
+
+	Actions      toggle `env:"RETENTIONOPS_MCP_ACTIONS"`       // whether the tools that act are offered
+	ReadOnly     toggle `env:"RETENTIONOPS_MCP_READ_ONLY"`     // beats Actions
+	RequireHuman toggle `env:"RETENTIONOPS_MCP_REQUIRE_HUMAN"` // nothing acts for a client that cannot ask a person
+	ConfirmKeys  string `env:"RETENTIONOPS_MCP_CONFIRM_KEYS"`  // one or two keys that seal confirmations; the first seals
 }
+
+// toggle is a setting that is on or off. A word that is neither is a fault: an operator who writes yes must not find
+// that it meant no.
+type toggle string
+
+func (t toggle) on() bool    { return t == "true" }
+func (t toggle) sound() bool { return t == "" || t == "true" || t == "false" }
 
 func (g *Gateway) configure(lookuper envconfig.Lookuper) *functions.Error {
 	closed := func(why, hint string) *functions.Error {
@@ -29,8 +41,22 @@ func (g *Gateway) configure(lookuper envconfig.Lookuper) *functions.Error {
 	if err != nil || g.config.Rate < 0 {
 		return closed("RETENTIONOPS_MCP_RATE is no number of calls", "write a whole number of calls a minute, 0 for no limit")
 	}
+	for name, value := range map[string]toggle{
+		"RETENTIONOPS_MCP_ACTIONS": g.config.Actions, "RETENTIONOPS_MCP_READ_ONLY": g.config.ReadOnly,
+		"RETENTIONOPS_MCP_REQUIRE_HUMAN": g.config.RequireHuman,
+	} {
+		if !value.sound() {
+			return closed(name+" is neither true nor false", "write true or false, or leave it out for false")
+		}
+	}
+	if g.seals, err = readSeals(g.config.ConfirmKeys); err != nil {
+		return closed(err.Error(), "write 32 random bytes in hex or base64; a second key after a comma is accepted too")
+	}
 	switch g.config.Auth {
 	case door.ModeLocal:
+		if g.seals == nil {
+			g.seals = randomSeals() // nobody else opens what this process has sealed
+		}
 		return nil
 	case door.ModeKey:
 		var why error

@@ -13,6 +13,9 @@ import (
 // ServeStdio serves one client over two streams, a message a line, until the input ends or the context does. Who starts
 // the process is its only caller: it needs no key, and no limit holds it back.
 func (g *Gateway) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
+	if err := g.Check(); err != nil {
+		return err
+	}
 	events := newBarrier()
 	stdio := server.NewStdioServer(g.mcp)
 	stdio.SetErrorLogger(slog.NewLogLogger(g.logger.Handler(), slog.LevelWarn))

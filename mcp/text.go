@@ -52,7 +52,10 @@ func contextText(out functions.GetOperationalContextOutput) string {
 }
 
 func queueText(out functions.BuildPriorityQueueOutput) string {
-	text := fmt.Sprintf("Dry run for %s, nothing was written. The queue would hold %d customers: %s.", out.Date, out.Total, tierText(out.Tiers))
+	text := fmt.Sprintf("The queue of %s was built: it replaces %d rows and holds %d customers: %s.", out.Date, out.RowsReplaced, out.Total, tierText(out.Tiers))
+	if out.DryRun {
+		text = fmt.Sprintf("Dry run for %s, nothing was written. The queue would hold %d customers: %s.", out.Date, out.Total, tierText(out.Tiers))
+	}
 	if changes := out.Changes; changes.ComparedWith != nil {
 		moved := int64(0)
 		for _, movement := range changes.Moved {

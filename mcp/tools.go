@@ -24,17 +24,21 @@ type offered struct {
 	optional   map[string]bool      // what may be left out of an answer that is too large
 }
 
-// withheld are the inputs that only make sense when something is done, or that open a door to it.
-var withheld = []string{"expect_digest", "override", "replay", "resend", "signed_minutes"}
+// withheld are inputs that no assistant gives: a digest is the gateway's to pass on, and a link without login would stand
+// in a conversation for everybody to open.
+var withheld = []string{"expect_digest", "signed_minutes"}
 
-const dryRunNote = " Acting is not enabled here: dry_run must be true; it changes nothing."
+// withheldDry are those that only make sense when something is done.
+var withheldDry = []string{"override", "replay", "resend"}
+
+const dryRunNote = " You may not act here: dry_run must be true; it changes nothing."
 
 // onlyDone are the outputs that tell of things done: a dry run has none of them.
 var onlyDone = []string{"artifacts", "backup_mail", "replay_of", "signed_url"}
 
-// offer makes of a tool of the contract what assistants see.
-func offer(tool *functions.Tool) (*offered, error) {
-	o := &offered{Tool: tool, dryRun: tool.Scope == functions.ScopeAct, optional: map[string]bool{}}
+// offer makes of a tool of the contract what assistants see: whole, or its dry run alone.
+func offer(tool *functions.Tool, dryRun bool) (*offered, error) {
+	o := &offered{Tool: tool, dryRun: dryRun, optional: map[string]bool{}}
 	description := tool.Description
 	hints := tool.Hints
 	if o.dryRun {
@@ -59,6 +63,9 @@ func offer(tool *functions.Tool) (*offered, error) {
 	return o, nil
 }
 
+// confirmed tells whether the tool does what reaches people or leaves the house, and so needs a confirmation.
+func (o *offered) confirmed() bool { return o.Scope == functions.ScopeAct && o.Hints.OpenWorld }
+
 // inputSchema is the contract's, without what is withheld and with the dry run fixed.
 func (o *offered) inputSchema() (json.RawMessage, error) {
 	schema, err := generic(o.InputSchema())
@@ -66,8 +73,10 @@ func (o *offered) inputSchema() (json.RawMessage, error) {
 		return nil, err
 	}
 	properties, _ := schema["properties"].(map[string]any)
+	maps.DeleteFunc(properties, func(name string, _ any) bool {
+		return slices.Contains(withheld, name) || o.dryRun && slices.Contains(withheldDry, name)
+	})
 	if o.dryRun {
-		maps.DeleteFunc(properties, func(name string, _ any) bool { return slices.Contains(withheld, name) })
 		properties["dry_run"] = map[string]any{"type": "boolean", "const": true}
 		required, _ := schema["required"].([]any)
 		schema["required"] = append(required, "dry_run")
@@ -177,7 +186,7 @@ func (o *offered) check(raw json.RawMessage) (json.RawMessage, error) {
 			o.Name, strings.Join(unknown[:min(len(unknown), 5)], ", ")).WithHint(o.known())
 	}
 	if o.dryRun && string(given["dry_run"]) != "true" {
-		return nil, functions.Errorf(functions.PermissionDenied, "%s is not enabled here; only its dry run is", o.Name).
+		return nil, functions.Errorf(functions.PermissionDenied, "%s needs the scope %s; its dry run does not", o.Name, functions.ScopeAct).
 			WithHint("send dry_run true: it shows what would happen and changes nothing")
 	}
 	// Written anew: a key that is there twice means the same to the function as it meant here.

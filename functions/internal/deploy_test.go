@@ -264,6 +264,13 @@ func TestTheGatewayIsOpenToBearersAlone(t *testing.T) {
 	if without := deploy(t, settings, false, "function", "mcp_gateway"); !without.failed {
 		t.Errorf("open without a key: %s", without.out)
 	}
+	settings["RETENTIONOPS_MCP_ACTIONS"] = "true"
+	acting := deploy(t, settings, true, "function", "mcp_gateway")
+	env = readEnv(t, filepath.Join(acting.uploads, "mcp-gateway.env.yaml"))
+	if got := flag(acting.called("gcloud", "functions", "deploy")[0], "set-secrets"); !strings.Contains(got, "RETENTIONOPS_MCP_CONFIRM_KEYS=retentionops-mcp-confirm-keys:7") ||
+		env["RETENTIONOPS_MCP_ACTIONS"] != "true" {
+		t.Errorf("acting, it gets the secrets %q and %v", got, env)
+	}
 }
 
 func readEnv(t *testing.T, path string) map[string]string {

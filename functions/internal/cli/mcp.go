@@ -14,7 +14,7 @@ func (c *command) mcp() *cobra.Command {
 		Use:   "mcp",
 		Short: "Serve assistants over standard input and output (MCP)",
 		Long: "Speaks the Model Context Protocol on its standard streams: an assistant starts it and is its only caller.\n" +
-			"It offers the reading tools, and the dry runs of those that act; nothing is written or sent.\n" +
+			"It offers the reading tools. Those that act are hidden unless RETENTIONOPS_MCP_ACTIONS=true.\n" +
 			"The tools run in this process, or at a running serve with --url. Logs go to standard error; the end of the input ends it.",
 		Example: `  retentionops mcp
   retentionops mcp --warehouse duckdb:.retentionops/demo/warehouse.duckdb

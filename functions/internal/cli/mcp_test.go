@@ -29,6 +29,7 @@ type assistant struct {
 func newAssistant(t *testing.T, folder string, args ...string) *assistant {
 	t.Helper()
 	cmd := program(t, folder, append([]string{"mcp"}, args...)...)
+	cmd.Env = append(cmd.Environ(), "RETENTIONOPS_MCP_ACTIONS=true")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,10 @@ var Settings = []Setting{
 	{Name: "RETENTIONOPS_MCP_HOSTS", Group: groupGateway, Meaning: "names by which it is reached; .example.com stands for all below. deploy.sh takes .run.app .cloudfunctions.net when empty"},
 	{Name: "RETENTIONOPS_MCP_ORIGINS", Group: groupGateway, Meaning: "web pages that may call it, such as https://chat.example.com; empty: none"},
 	{Name: "RETENTIONOPS_MCP_RATE", Group: groupGateway, Default: "60", Meaning: "calls a minute of one caller to one tool, in each instance; 0: no limit"},
+	{Name: "RETENTIONOPS_MCP_ACTIONS", Group: groupGateway, Default: "false", Meaning: "true: callers with the scope act are offered the tools that act, others their dry runs; needs RETENTIONOPS_MCP_CONFIRM_KEYS"},
+	{Name: "RETENTIONOPS_MCP_READ_ONLY", Group: groupGateway, Default: "false", Meaning: "true: no tool that acts is offered, whatever else is set"},
+	{Name: "RETENTIONOPS_MCP_REQUIRE_HUMAN", Group: groupGateway, Default: "false", Meaning: "true: nothing acts for a client that cannot ask a person (elicitation)"},
+	{Name: "RETENTIONOPS_MCP_CONFIRM_KEYS", Group: groupGateway, Secret: true, Meaning: "seals confirmations: 32 random bytes in hex or base64 (openssl rand -hex 32); two with a comma while it is being changed, the new one first"},
 
 	{Name: "RETENTIONOPS_RULES", Group: groupRules, Meaning: "a folder or gs://BUCKET/PREFIX that stands in for the rules built in"},
 	{Name: "RETENTIONOPS_TEMPLATES", Group: groupRules, Meaning: "a folder or gs://BUCKET/PREFIX that stands in for the templates built in"},
