@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 
@@ -22,8 +24,11 @@ import (
 	"github.com/retentionops/retentionops/functions/door"
 )
 
-// maxBody bounds a request. The largest honest one has a few hundred bytes.
-const maxBody = 1 << 20
+// A request is bounded in size and in the time that its body may take. The largest honest one has a few hundred bytes.
+const (
+	maxBody  = 1 << 20
+	bodyTime = 10 * time.Second
+)
 
 // Path is where the gateway speaks MCP; so it does at /, for hosts that cut the path off.
 const Path = "/mcp"
@@ -79,23 +84,22 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, id string) error
 
 // post reads the one message of a request and hands it on.
 func (g *Gateway) post(w http.ResponseWriter, r *http.Request, who Principal) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" || r.Header.Get("Content-Encoding") != "" {
+		return functions.Errorf(functions.UnsupportedMedia, "MCP is spoken in JSON").WithHint("send Content-Type: application/json, not compressed")
+	}
+	body, err := g.body(w, r)
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return functions.Errorf(functions.TooLarge, "the body is larger than %d bytes", maxBody)
 	} else if err != nil {
 		return functions.Errorf(functions.InvalidArgument, "the body ended early").WithCause(err)
 	}
-	var message struct {
-		Method string `json:"method"`
-		Params struct {
-			Name string `json:"name"`
-		} `json:"params"`
-	}
-	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")) {
-		writeRPCError(w, mcpgo.INVALID_REQUEST, "batches are not served: send one message a request")
+	message, fault := readMessage(body)
+	if fault != nil {
+		g.logger.WarnContext(r.Context(), "mcp: no message", slog.String("request_id", requestOf(r.Context()).id),
+			slog.String("principal", who.Name), slog.Int("code", fault.code))
+		writeRPCError(w, fault.code, fault.says)
 		return nil
 	}
-	_ = json.Unmarshal(body, &message) // what is no message gets its error from mcp-go
 	if message.Method == string(mcpgo.MethodNotificationCancelled) {
 		// Without a session an id is everybody's: it would cancel whoever else uses the same. Who wants to cancel hangs up.
 		w.WriteHeader(http.StatusAccepted)
@@ -112,6 +116,17 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request, who Principal) er
 	events := newBarrier()
 	g.http.ServeHTTP(&eventWriter{ResponseWriter: w, events: events}, r.WithContext(withBarrier(r.Context(), events)))
 	return nil
+}
+
+// body reads what is sent, as long as it comes: who sends a byte now and then holds no request open.
+func (g *Gateway) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(g.bodyTime)) // where there is none, the platform holds the body already
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err == nil { // else what is left of it is not waited for either
+		_ = connection.SetReadDeadline(time.Time{})
+	}
+	return body, err
 }
 
 // limitedBy names what a request is counted as; lists cost nothing and are not counted.

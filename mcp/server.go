@@ -58,6 +58,8 @@ type Gateway struct {
 	now    func() time.Time
 	newID  func() string
 
+	bodyTime time.Duration // what the body of a request may take
+
 	mcp  *server.MCPServer
 	http http.Handler // mcp-go's, behind the guard
 }
@@ -68,7 +70,9 @@ const listsFresh = 5 * time.Minute
 // New makes a gateway. A fault in its settings does not stop the program: as a function's door it stays closed, says so
 // to whoever knocks, and why in the log. Its error is a fault of the program.
 func New(options Options) (*Gateway, error) {
-	g := &Gateway{caller: options.Caller, logger: options.Logger, now: options.Now, newID: options.NewID, tools: map[string]forms{}}
+	g := &Gateway{
+		caller: options.Caller, logger: options.Logger, now: options.Now, newID: options.NewID, tools: map[string]forms{}, bodyTime: bodyTime,
+	}
 	g.closed = g.configure(options.Lookuper)
 	g.auditKey = g.seals.auditKey()
 	g.limits = newLimiter(g.config.Rate, options.Now)
