@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -308,29 +307,6 @@ func TestMCPGosOwnClient(t *testing.T) {
 			t.Errorf("%s: %v %v, %d steps", e, result, err, steps.Load())
 		}
 	}
-}
-
-// TestManyClientsWithTheSameIds get each their own answer.
-func TestManyClientsWithTheSameIds(t *testing.T) {
-	t.Parallel()
-	gateway := serve(t, nil, Local(doorsWith(t, "local", work{
-		alert: func(_ context.Context, in functions.GetAlertDecisionInput) (functions.GetAlertDecisionOutput, error) {
-			return functions.GetAlertDecisionOutput{AlertDate: day, Severity: functions.Info, Reason: "of " + string(in.Date)}, nil
-		},
-	})))
-	var all sync.WaitGroup
-	for i := range 64 {
-		all.Go(func() {
-			for id := range 5 {
-				mine := day.AddDays(i*5 + id).String()
-				got := gateway.ask(t, eras[i%2], id, "tools/call", map[string]any{"name": "get_alert_decision", "arguments": map[string]any{"date": mine}})
-				if !strings.Contains(got.text(), "of "+mine) || got.ID != float64(id) {
-					t.Errorf("%s: %s", mine, got.body)
-				}
-			}
-		})
-	}
-	all.Wait()
 }
 
 // lines are a client's on standard streams.
