@@ -92,21 +92,29 @@ func (w *eventWriter) Flush() {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *eventWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// lineWriter counts the progress on a stream of lines, which mcp-go writes whole.
+// lineWriter counts the notifications on a stream of lines, which mcp-go writes whole.
 type lineWriter struct {
 	io.Writer
 	events *barrier
 }
 
-var progressLine = []byte(`"method":"notifications/progress"`) // inside a text its quotes would be escaped
+var notification = []byte(`"method":"notifications/`) // inside a text its quotes would be escaped
 
 // Write implements io.Writer.
 func (w *lineWriter) Write(line []byte) (int, error) {
 	n, err := w.Writer.Write(line)
-	if bytes.Contains(line, progressLine) {
+	if bytes.Contains(line, notification) {
 		w.events.passed()
 	}
 	return n, err
+}
+
+// acknowledged waits until mcp-go's word that it listens is out: it comes the same way as progress, and must not come after
+// the end of what it begins.
+func acknowledged(ctx context.Context, _ any, _ *mcpgo.SubscriptionsListenRequest, _ *mcpgo.SubscriptionsListenResult) {
+	if events, _ := ctx.Value(barrierKey{}).(*barrier); events != nil {
+		events.send(ctx, func() error { return nil }) // it is sent already
+	}
 }
 
 // reporter makes what a function reports the progress of an MCP request; to who did not ask for it nothing is sent.

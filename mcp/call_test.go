@@ -319,29 +319,35 @@ func lines(messages ...[]byte) string {
 	return all.String()
 }
 
-// TestStandardStreams is bug B2b too: what is told of a call comes before its answer. mcp-go keeps one client of this kind
-// a process, so this test runs beside no other of its kind.
+// overStdio are the lines that one message, whose id is "only", is answered with. mcp-go keeps one client of this kind a
+// process, so a test that uses it runs beside no other.
+func overStdio(t *testing.T, gateway *served, message []byte) []string {
+	t.Helper()
+	in, feed := io.Pipe()
+	out := &safeBuffer{}
+	done := make(chan error, 1)
+	go func() { done <- gateway.ServeStdio(t.Context(), in, out) }()
+	feed.Write([]byte(lines(message)))
+	for began := time.Now(); !strings.Contains(out.String(), `"id":"only"`) && time.Since(began) < 10*time.Second; {
+		time.Sleep(time.Millisecond)
+	}
+	_ = feed.Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(out.String()), "\n")
+}
+
+// TestStandardStreams is bug B2b too: what is told of a call comes before its answer.
 func TestStandardStreams(t *testing.T) {
 	gateway := serve(t, nil, Local(doorsWith(t, "local", work{queue: aQueue(4)})))
 	for _, e := range eras {
 		for range 15 {
-			in, feed := io.Pipe()
-			out := &safeBuffer{}
-			done := make(chan error, 1)
-			go func() { done <- gateway.ServeStdio(t.Context(), in, out) }()
-			feed.Write([]byte(lines(e.message("only", "tools/call", map[string]any{
+			said := overStdio(t, gateway, e.message("only", "tools/call", map[string]any{
 				"name": "build_priority_queue", "arguments": map[string]any{"dry_run": true}, "_meta": map[string]any{"progressToken": 5},
-			}))))
-			for began := time.Now(); !strings.Contains(out.String(), `"id":"only"`) && time.Since(began) < 10*time.Second; {
-				time.Sleep(time.Millisecond)
-			}
-			_ = feed.Close()
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
-			said := strings.Split(strings.TrimSpace(out.String()), "\n")
+			}))
 			if len(said) != 5 || !strings.Contains(said[4], `"structuredContent"`) {
-				t.Fatalf("%s:\n%s", e, out.String())
+				t.Fatalf("%s:\n%s", e, strings.Join(said, "\n"))
 			}
 			for i, line := range said[:4] {
 				var step rpc
