@@ -61,7 +61,8 @@ func Run(ctx context.Context, args []string, world IO) int {
 	root.SetIn(world.In)
 	root.SetOut(world.Out)
 	root.SetErr(world.Err)
-	return c.finish(root.ExecuteContext(ctx))
+	called, err := root.ExecuteContextC(ctx)
+	return c.finish(called, err)
 }
 
 func (c *command) root() *cobra.Command {
@@ -92,7 +93,7 @@ func (c *command) root() *cobra.Command {
 
 // finish says what went wrong, on Err for a person and on Out as a problem document for a program, and answers the
 // exit code.
-func (c *command) finish(err error) int {
+func (c *command) finish(called *cobra.Command, err error) int {
 	c.clearStep()
 	var ended exit
 	switch {
@@ -101,7 +102,7 @@ func (c *command) finish(err error) int {
 	case errors.As(err, &ended):
 		return int(ended)
 	case !c.started:
-		_, _ = fmt.Fprintf(c.Err, "retentionops: %v\nSee: retentionops --help\n", err)
+		_, _ = fmt.Fprintf(c.Err, "retentionops: %v\nSee: %s --help\n", err, called.CommandPath())
 		return exitUsage
 	}
 	failure, coded := errors.AsType[*functions.Error](err)
@@ -117,8 +118,8 @@ func (c *command) finish(err error) int {
 	if failure.Hint != "" {
 		_, _ = fmt.Fprintf(c.Err, "  hint: %s\n", failure.Hint)
 	}
-	if cause := c.cause.Load(); cause != nil && !strings.HasPrefix(failure.Error(), *cause) {
-		_, _ = fmt.Fprintf(c.Err, "  cause: %s\n", *cause)
+	if cause := c.causeBeyond(failure); cause != "" {
+		_, _ = fmt.Fprintf(c.Err, "  cause: %s\n", cause)
 	}
 	if failure.RunID != "" {
 		_, _ = fmt.Fprintf(c.Err, "  run: %s\n", failure.RunID)
@@ -127,6 +128,15 @@ func (c *command) finish(err error) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// causeBeyond is what the door logged of the failure beyond what the caller is told anyway.
+func (c *command) causeBeyond(failure *functions.Error) string {
+	logged := c.cause.Load()
+	if logged == nil || strings.HasPrefix(failure.Error(), *logged) {
+		return ""
+	}
+	return strings.TrimPrefix(*logged, failure.Error()+": ")
 }
 
 // defaultWarehouse is the embedded file that a laptop uses when nothing is said.

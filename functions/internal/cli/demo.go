@@ -52,6 +52,14 @@ func (c *command) demo() *cobra.Command {
   retentionops demo --orders orders.csv.gz --date 2011-01-17 --out /tmp/story`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if from.orders != "" && cmd.Flags().Changed("customers") {
+				return functions.Errorf(functions.InvalidArgument, "--customers is the size of the made-up shop, and --orders needs none").
+					WithHint("give one of the two")
+			}
+			if c.warehouse != "" {
+				return functions.Errorf(functions.InvalidArgument, "the demonstration makes a warehouse of its own").
+					WithHint("leave --warehouse out; --out names the folder that it lies in")
+			}
 			if from.customers < 1 {
 				return functions.Errorf(functions.InvalidArgument, "--customers must be at least 1").WithHint("6000 is the default")
 			}

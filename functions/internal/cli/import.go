@@ -37,7 +37,7 @@ func (c *command) importOrders() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if (orders == "") == (customers == 0) {
-				return functions.Errorf(functions.InvalidArgument, "say what to load").
+				return functions.Errorf(functions.InvalidArgument, "give one source of orders").
 					WithHint("--orders FILE for your orders, or --generate N for a made-up shop of N customers")
 			}
 			c.fills = true

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,7 +81,7 @@ func listen(ctx context.Context, addr string, handler http.Handler) (*server, er
 	}
 	stop, ending := context.WithCancel(context.WithoutCancel(ctx))
 	s := &server{
-		URL: "http://" + listener.Addr().String(),
+		URL: "http://" + reached(listener.Addr()),
 		http: &http.Server{
 			Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
 			BaseContext: func(net.Listener) context.Context { return functions.WithStop(stop, stop) },
@@ -89,6 +90,14 @@ func listen(ctx context.Context, addr string, handler http.Handler) (*server, er
 	}
 	go func() { s.done <- s.http.Serve(listener) }()
 	return s, nil
+}
+
+// reached is where this machine reaches a listener: one on all addresses of the machine also answers on loopback.
+func reached(addr net.Addr) string {
+	if at, ok := addr.(*net.TCPAddr); ok && at.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(at.Port))
+	}
+	return addr.String()
 }
 
 // stop lets the calls under way end, asks those that last too long to do so, and waits until they have written down

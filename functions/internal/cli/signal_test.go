@@ -54,14 +54,15 @@ func TestSIGTERMDuringAnImportIsNotSuccess(t *testing.T) {
 	}
 }
 
-// TestSIGTERMEndsServeInGoodOrder stops a serve that nobody calls.
+// TestSIGTERMEndsServeInGoodOrder stops a serve that nobody calls. It listens on every address of the machine and names the
+// one at which it can be called.
 func TestSIGTERMEndsServeInGoodOrder(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	if output, err := program(t, folder, "import", "--generate", "500").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	cmd := program(t, folder, "serve", "--addr", "127.0.0.1:0")
+	cmd := program(t, folder, "serve", "--addr", "0.0.0.0:0")
 	said, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +71,10 @@ func TestSIGTERMEndsServeInGoodOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for lines := bufio.NewScanner(said); lines.Scan(); {
-		if strings.Contains(lines.Text(), "http://") {
+		if _, address, told := strings.Cut(lines.Text(), "http://"); told {
+			if !strings.HasPrefix(address, "127.0.0.1:") {
+				t.Errorf("serve says that it is at %s", address)
+			}
 			break
 		}
 	}

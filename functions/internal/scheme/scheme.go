@@ -60,6 +60,10 @@ func (r *Registry[D]) Open(ctx context.Context, port, text string) (D, error) {
 		return none, functions.Errorf(functions.FailedPrecondition, "the %s URL cannot be read", port).
 			WithHint("write scheme://…; " + r.known()).WithCause(err)
 	}
+	if u.Scheme == "" {
+		return none, functions.Errorf(functions.FailedPrecondition, "the %s URL names no driver", port).
+			WithHint("write scheme://…; " + r.known())
+	}
 	r.mu.RLock()
 	open, known := r.opens[u.Scheme]
 	r.mu.RUnlock()

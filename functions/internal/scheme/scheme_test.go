@@ -51,7 +51,7 @@ func TestOpen(t *testing.T) {
 		{"a known scheme opens", &drivers, "oak:///a/b", shelf{"/a/b"}, "", ""},
 		{"a scheme in capitals is the same scheme", &drivers, "OAK:///a", shelf{"/a"}, "", ""},
 		{"an unknown scheme is answered with those linked", &drivers, "pine:///a", shelf{}, functions.FailedPrecondition, "linked here: elm://, oak://"},
-		{"no scheme is answered with those linked", &drivers, "/a/b", shelf{}, functions.FailedPrecondition, "linked here: elm://, oak://"},
+		{"no scheme is answered with those linked", &drivers, "/a/b", shelf{}, functions.FailedPrecondition, "write scheme://…; linked here: elm://, oak://"},
 		{"an empty registry says so", &empty, "oak:///a", shelf{}, functions.FailedPrecondition, "linked here: none"},
 		{"what is no URL is refused", &drivers, "oak://[", shelf{}, functions.FailedPrecondition, "write scheme://…; linked here: elm://, oak://"},
 	} {

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/retention"
 )
 
 const (
@@ -158,7 +159,11 @@ func readerFor(path string, source rowSource, batch *orderBatch, report *ImportR
 	if len(lines.missing) < len(orders.missing) {
 		nearest = lines
 	}
-	return nil, unusable(path, "lacks the column %s in its first line", strings.Join(nearest.missing, ", "))
+	columns := "the column"
+	if len(nearest.missing) > 1 {
+		columns += "s"
+	}
+	return nil, unusable(path, "lacks %s %s in its first line", columns, strings.Join(nearest.missing, ", "))
 }
 
 func readAll(ctx context.Context, path string, source rowSource, reader rowReader, report *ImportReport) error {
@@ -222,7 +227,7 @@ func damaged(path string, cause error) error {
 }
 
 func noOrder(path string, report ImportReport) error {
-	found := []string{humanize.Comma(report.Lines) + " lines"}
+	found := []string{retention.Counted(report.Lines, "line")}
 	for _, dropped := range report.Dropped {
 		if dropped.Lines > 0 {
 			found = append(found, fmt.Sprintf("%s dropped (%s)", humanize.Comma(dropped.Lines), dropped.Rule))

@@ -276,7 +276,7 @@ func TestImportRefusesWhatIsNotAnOrdersFile(t *testing.T) {
 		"a CSV with a header only":         {"orders.csv", orderHeader, "holds no order that can be used (0 lines)"},
 		"a CSV with bad rows only":         {"orders.csv", orderHeader + "a,1,2011-01-01,0,Here\n,,,,\n", `holds no order that can be used (2 lines, 2 bad, the first on line 2: order_amount "0" is not above zero)`},
 		"a CSV without a column":           {"orders.csv", "order_id,customer_id,order_date,country\na,1,2011-01-01,Here\n", "lacks the column order_amount in its first line"},
-		"a CSV without a header":           {"orders.csv", "a,1,2011-01-01,1.00,Here\n", "lacks the column order_id, customer_id, order_date, order_amount, country in its first line"},
+		"a CSV without a header":           {"orders.csv", "a,1,2011-01-01,1.00,Here\n", "lacks the columns order_id, customer_id, order_date, order_amount, country in its first line"},
 		"a CSV with a column twice":        {"orders.csv", "order_id,order_id,customer_id,order_date,order_amount,country\n", "names the column order_id twice"},
 		"line items without a column":      {"orders.csv", "InvoiceNo,StockCode,Quantity,InvoiceDate,CustomerID,Country\n", "lacks the column UnitPrice in its first line"},
 		"a CSV with semicolons":            {"orders.csv", strings.ReplaceAll(orderHeader, ",", ";"), "is parted by semicolons: save it with commas"},

@@ -217,7 +217,7 @@ func TestImportRefusesAWorkbookThatIsNotWhole(t *testing.T) {
 		},
 		"cancelled lines only": {
 			workbook(t, []any{"C1", "x", "x", 1, at(2010, 12, 1, 8, 26), 2.55, 17850, "United Kingdom"}),
-			"holds no order that can be used (1 lines, 1 dropped (cancelled: the invoice number begins with C))",
+			"holds no order that can be used (1 line, 1 dropped (cancelled: the invoice number begins with C))",
 		},
 	}
 	for name, test := range tests {

@@ -54,7 +54,7 @@ func openFault(name string, err error) error {
 			holder += " (PID " + pid[1] + ")"
 		}
 		return functions.Errorf(functions.Unavailable, "%s has the warehouse %s open, and only one may", holder, name).
-			WithHint("stop it, or talk to it with --url where the command has that").WithCause(err)
+			WithHint("stop it, or talk to it with --url where the command has that")
 	case strings.Contains(text, "Trying to read a database file with version number"):
 		return functions.Errorf(functions.FailedPrecondition, "%s was written by another version of DuckDB", name).
 			WithHint("open it with the program that wrote it, or start with a new file").WithCause(err)
@@ -127,7 +127,8 @@ func (w *Warehouse) inputFault(ctx context.Context, doing string, err error) err
 	if findings[0].Got != "" {
 		hint = "give the column that type in the detection, or run retentionops import"
 	}
-	return functions.Errorf(functions.FailedPrecondition, "%s", findings[0]).WithHint(hint).WithCause(err)
+	said, _, _ := strings.Cut(err.Error(), "\n") // then DuckDB guesses at a table of its own and quotes the statement
+	return functions.Errorf(functions.FailedPrecondition, "%s", findings[0]).WithHint(hint).WithCause(errors.New(said))
 }
 
 // differences compares the input tables with what they must be. Of a table that is not there the columns are not named.
