@@ -115,7 +115,7 @@ func (d Directory) write(name string, fill func(io.Writer) error, publish func(r
 
 // openForWriting opens the directory, which it makes when it is not there.
 func (d Directory) openForWriting() (*os.Root, error) {
-	root, err := os.OpenRoot(d.path)
+	root, err := d.open()
 	if !errors.Is(err, fs.ErrNotExist) {
 		return root, err
 	}
@@ -130,7 +130,19 @@ func (d Directory) openForWriting() (*os.Root, error) {
 	if err := syncFolder(above, "."); err != nil {
 		return nil, err
 	}
-	return os.OpenRoot(d.path)
+	return d.open()
+}
+
+// open opens the directory. What a file of that name is answered with is no error that the system knows.
+func (d Directory) open() (*os.Root, error) {
+	root, err := os.OpenRoot(d.path)
+	if err == nil {
+		return root, nil
+	}
+	if info, missing := os.Stat(d.path); missing == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: d.path, Err: syscall.ENOTDIR}
+	}
+	return nil, err
 }
 
 // makeFolders makes the folder and those above it, and has each new entry reach the disk.
@@ -193,7 +205,7 @@ func syncFolder(root *os.Root, folder string) error {
 
 // Read reads a file; fs.ErrNotExist when there is none of that name.
 func (d Directory) Read(name string) ([]byte, error) {
-	root, err := os.OpenRoot(d.path)
+	root, err := d.open()
 	if err != nil {
 		return nil, err
 	}
@@ -207,24 +219,29 @@ func (d Directory) Read(name string) ([]byte, error) {
 
 // Has tells whether a file of that name is there.
 func (d Directory) Has(name string) (bool, error) {
-	root, err := os.OpenRoot(d.path)
-	if err == nil {
-		defer root.Close() //nolint:errcheck // only read
-		var info fs.FileInfo
-		if info, err = root.Stat(name); err == nil {
-			return info.Mode().IsRegular(), nil
-		}
-	}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	root, err := d.open()
+	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return false, err
+	if err != nil {
+		return false, err
+	}
+	defer root.Close() //nolint:errcheck // only read
+	info, err := root.Stat(name)
+	switch {
+	case err == nil:
+		return info.Mode().IsRegular(), nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return false, nil
+	default:
+		return false, err
+	}
 }
 
 // Files names the files in a folder and below it, "." being the directory itself. Links are not followed, and what is
 // still being written is not a file yet.
 func (d Directory) Files(folder string) ([]string, error) {
-	root, err := os.OpenRoot(d.path)
+	root, err := d.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

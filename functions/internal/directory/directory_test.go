@@ -95,3 +95,27 @@ func Example() {
 	// <nil>
 	// afterwards: [2026/brief.md]
 }
+
+// TestAFileInTheDirectorysPlaceIsTheOwners asserts that a place which is no directory can be told from a fault of ours.
+func TestAFileInTheDirectorysPlaceIsTheOwners(t *testing.T) {
+	t.Parallel()
+	place := t.TempDir() + "/letter"
+	if err := os.WriteFile(place, []byte("dear"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := directory.FromURL(&url.URL{Scheme: "file", Path: place})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := func(io.Writer) error { return nil }
+	_, read := d.Read("a")
+	_, has := d.Has("a")
+	_, listed := d.Files(".")
+	for what, err := range map[string]error{
+		"create": d.Create("a", nothing), "replace": d.Replace("a", nothing), "read": read, "has": has, "list": listed,
+	} {
+		if code := functions.CodeOf(directory.Fault("it", err)); code != functions.FailedPrecondition {
+			t.Errorf("%s answers %v (%s), want failed_precondition", what, err, code)
+		}
+	}
+}

@@ -17,7 +17,7 @@ var passing = []error{
 
 // mendable are the faults that the owner of the directory can mend.
 var mendable = []error{
-	fs.ErrPermission, fs.ErrExist, syscall.EROFS, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, syscall.ENOTSUP,
+	fs.ErrPermission, fs.ErrExist, fs.ErrNotExist, syscall.EROFS, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, syscall.ENOTSUP,
 }
 
 // Fault gives an error of the file system its code; an error that has one keeps it. Paths stay in the cause.
