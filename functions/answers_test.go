@@ -125,6 +125,7 @@ var ioTypes = []struct {
 			{RunID: "01K", Status: functions.RunFailed}, // ended before it knew its day
 		},
 		Explanation: &explained,
+		Rulebook:    &functions.RuleText{RulesVersion: "0123456789ab", Text: "# The rules"},
 		Rules:       &functions.RuleFiles{RulesVersion: "0123456789ab", Files: []functions.RuleFile{{Name: "fields.yaml", Text: "fields:"}}},
 	}},
 	{functions.CheckHealth, functions.CheckHealthInput{}, functions.CheckHealthOutput{}, functions.CheckHealthOutput{

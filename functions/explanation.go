@@ -145,6 +145,12 @@ type RuleFiles struct {
 	Files        []RuleFile `json:"files"`
 }
 
+// RuleText is what the rules say, in words: as deployed everything, of a kept version what judges.
+type RuleText struct {
+	RulesVersion string `json:"rules_version"`
+	Text         string `json:"text" jsonschema:"Markdown"`
+}
+
 // RuleFile is one rule file.
 type RuleFile struct {
 	Name string `json:"name"`

@@ -97,7 +97,7 @@ func TestInputsThatAreRefused(t *testing.T) {
 		{"a limit of nought", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(0)}, "limit 0 is out of range", limitHint},
 		{"a limit below nought", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(-1)}, "limit -1 is out of range", limitHint},
 		{"a limit too high", functions.ExportAudienceInput{Tier: functions.P1, Limit: new(100001)}, "limit 100001 is out of range", limitHint},
-		{"no record", functions.ReadRecordInput{}, `record "" is not known`, "valid: runs, run, explanation, rules"},
+		{"no record", functions.ReadRecordInput{}, `record "" is not known`, "valid: runs, run, explanation, rules, rulebook"},
 		{"one run without its id", functions.ReadRecordInput{Record: functions.RecordRun}, "record run needs a run_id", "record runs lists them"},
 		{
 			"an id with the list",
@@ -109,6 +109,9 @@ func TestInputsThatAreRefused(t *testing.T) {
 			functions.ReadRecordInput{Record: functions.RecordRuns, Limit: new(1001)},
 			"limit 1001 cannot be used", "write 1 to 1000, with record runs only",
 		},
+		{"no month", functions.ReadRecordInput{Record: functions.RecordRuns, Month: "2026-13"}, `month "2026-13" is not a month`, "write YYYY-MM"},
+		{"a day as a month", functions.ReadRecordInput{Record: functions.RecordRuns, Month: "2026-01-12"}, `month "2026-01-12" is not a month`, "write YYYY-MM"},
+		{"a month of one run", functions.ReadRecordInput{Record: functions.RecordRun, RunID: "01J", Month: "2026-01"}, "month goes with record runs only", "leave month out"},
 		{
 			"why of nobody",
 			functions.ReadRecordInput{Record: functions.RecordExplanation, CustomerID: " "},
@@ -124,7 +127,7 @@ func TestInputsThatAreRefused(t *testing.T) {
 		{
 			"a version with an explanation",
 			functions.ReadRecordInput{Record: functions.RecordExplanation, CustomerID: "1", RulesVersion: "0123456789ab"},
-			"rules_version goes with record rules only", "leave rules_version out",
+			"rules_version goes with record rules, rulebook only", "leave rules_version out",
 		},
 		{
 			"a version that leads out of its folder",

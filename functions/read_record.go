@@ -2,6 +2,7 @@ package functions
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -10,8 +11,8 @@ import (
 // gateway use it.
 var ReadRecord = define[ReadRecordInput, ReadRecordOutput](Tool{
 	Name: "read_record", EntryPoint: "ReadRecord", Title: "Read what is kept",
-	Description: "Reads what is kept: the newest runs or one run of the audit log, why a customer is in its tier (explanation), or the " +
-		"rule files of a version (rules). Changes nothing.",
+	Description: "Reads what is kept: the newest runs, those of a month or one run of the audit log, why a customer is in its tier " +
+		"(explanation), and the rule files of a version (rules) or what they say in words (rulebook). Changes nothing.",
 	Hints: Hints{ReadOnly: true, Idempotent: true}, Scope: ScopeRead, Timeout: time.Minute,
 })
 
@@ -28,10 +29,11 @@ const (
 
 	RecordExplanation Record = "explanation" // why a customer got its verdict
 	RecordRules       Record = "rules"       // the rule files that judge
+	RecordRulebook    Record = "rulebook"    // what the rules say, in words
 )
 
 // Records lists every kind.
-var Records = []Record{RecordRuns, RecordRun, RecordExplanation, RecordRules}
+var Records = []Record{RecordRuns, RecordRun, RecordExplanation, RecordRules, RecordRulebook}
 
 // The bounds of read_record's limit.
 const (
@@ -44,9 +46,10 @@ type ReadRecordInput struct {
 	Record       Record  `json:"record" jsonschema:"what to read"`
 	RunID        string  `json:"run_id,omitempty" jsonschema:"which run; only for run"`
 	Limit        *int    `json:"limit,omitempty" jsonschema:"at most this many runs, 1 to 1000, default 50; only for runs"`
+	Month        Month   `json:"month,omitempty" jsonschema:"YYYY-MM: only runs that began in this month, in UTC; only for runs"`
 	CustomerID   string  `json:"customer_id,omitempty" jsonschema:"which customer; only for explanation"`
 	Date         DateRef `json:"date,omitempty" jsonschema:"day of the queue: YYYY-MM-DD, or latest, which is the default; only for explanation"`
-	RulesVersion string  `json:"rules_version,omitempty" jsonschema:"which version, default the deployed one; only for rules"`
+	RulesVersion string  `json:"rules_version,omitempty" jsonschema:"which version, default the deployed one; only for rules and rulebook"`
 }
 
 // Check implements Input.
@@ -55,17 +58,18 @@ func (in ReadRecordInput) Check() error {
 		return err
 	}
 	for _, key := range []struct {
-		name   string
-		set    bool
-		record Record
+		name    string
+		set     bool
+		records []Record
 	}{
-		{"run_id", in.RunID != "", RecordRun},
-		{"customer_id", in.CustomerID != "", RecordExplanation},
-		{"date", in.Date != "", RecordExplanation},
-		{"rules_version", in.RulesVersion != "", RecordRules},
+		{"run_id", in.RunID != "", []Record{RecordRun}},
+		{"month", in.Month != "", []Record{RecordRuns}},
+		{"customer_id", in.CustomerID != "", []Record{RecordExplanation}},
+		{"date", in.Date != "", []Record{RecordExplanation}},
+		{"rules_version", in.RulesVersion != "", []Record{RecordRules, RecordRulebook}},
 	} {
-		if key.set && in.Record != key.record {
-			return Errorf(InvalidArgument, "%s goes with record %s only", key.name, key.record).WithHint("leave " + key.name + " out")
+		if key.set && !slices.Contains(key.records, in.Record) {
+			return Errorf(InvalidArgument, "%s goes with record %s only", key.name, joinWords(key.records)).WithHint("leave " + key.name + " out")
 		}
 	}
 	switch {
@@ -78,6 +82,9 @@ func (in ReadRecordInput) Check() error {
 	case in.RulesVersion != "" && !rulesVersion.MatchString(in.RulesVersion):
 		return Errorf(InvalidArgument, "%q is not a version of the rules", in.RulesVersion).
 			WithHint("write the twelve digits that a queue row or a run carries as rules_version")
+	}
+	if err := in.Month.Check(); err != nil {
+		return err
 	}
 	return in.Date.Check()
 }
@@ -94,4 +101,5 @@ type ReadRecordOutput struct {
 	Runs        []Run        `json:"runs" jsonschema:"the runs, or the one run, as the log holds them"`
 	Explanation *Explanation `json:"explanation,omitempty"`
 	Rules       *RuleFiles   `json:"rules,omitempty"`
+	Rulebook    *RuleText    `json:"rulebook,omitempty"`
 }

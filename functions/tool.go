@@ -115,6 +115,7 @@ func schemaOf[T any]() *jsonschema.Schema {
 	schema, err := jsonschema.For[T](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[Date]():     {Type: "string", Format: "date", Pattern: `^\d{4}-\d{2}-\d{2}$`},
 		reflect.TypeFor[DateRef]():  {Type: "string", Pattern: `^(\d{4}-\d{2}-\d{2}|latest)$`},
+		reflect.TypeFor[Month]():    {Type: "string", Pattern: `^\d{4}-(0[1-9]|1[0-2])$`},
 		reflect.TypeFor[Money]():    {Type: "number"},
 		reflect.TypeFor[Severity](): words(Severities), reflect.TypeFor[Status](): words(Statuses),
 		reflect.TypeFor[Risk](): words(Risks), reflect.TypeFor[Tier](): words(Tiers),

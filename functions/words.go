@@ -31,6 +31,26 @@ func (r DateRef) Check() error {
 	return nil
 }
 
+// Month is a month as a caller names it, YYYY-MM, or empty.
+type Month string
+
+// Check reports an invalid_argument error when the text is neither a month nor empty.
+func (m Month) Check() error {
+	if since, _ := m.Span(); m != "" && since.IsZero() {
+		return Errorf(InvalidArgument, "month %q is not a month", string(m)).WithHint("write YYYY-MM")
+	}
+	return nil
+}
+
+// Span is when the month begins and when the next one does, in UTC; zero times when there is no such month.
+func (m Month) Span() (since, before time.Time) {
+	since, err := time.Parse("2006-01", string(m))
+	if err != nil || since.IsZero() {
+		return time.Time{}, time.Time{}
+	}
+	return since, since.AddDate(0, 1, 0)
+}
+
 // Severity is what the detection (SQL5) says of a day.
 type Severity string
 

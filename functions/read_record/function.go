@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 
 	framework "github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
@@ -18,6 +19,7 @@ import (
 	_ "github.com/retentionops/retentionops/functions/internal/archive/filearchive"
 	_ "github.com/retentionops/retentionops/functions/internal/archive/gcsarchive"
 	"github.com/retentionops/retentionops/functions/internal/priority"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 	"github.com/retentionops/retentionops/functions/internal/warehouse"
 	_ "github.com/retentionops/retentionops/functions/internal/warehouse/bigquerywarehouse"
@@ -36,6 +38,8 @@ func Handler(env *setup.Env) http.Handler {
 			switch in.Record {
 			case functions.RecordExplanation:
 				out.Explanation, err = explanation(ctx, env, in)
+			case functions.RecordRulebook:
+				out.Rulebook, err = ruleText(ctx, env, in.RulesVersion)
 			case functions.RecordRules:
 				out.Rules, err = ruleFiles(ctx, env, in.RulesVersion)
 			default:
@@ -58,7 +62,8 @@ func runs(ctx context.Context, env *setup.Env, in functions.ReadRecordInput) ([]
 	if in.Limit != nil {
 		limit = *in.Limit
 	}
-	return log.List(ctx, warehouse.RunQuery{Limit: limit})
+	since, before := in.Month.Span()
+	return log.List(ctx, warehouse.RunQuery{Limit: limit, Since: since, Before: before})
 }
 
 // explanation explains a customer on a day; the newest one when none is named.
@@ -85,27 +90,63 @@ func explanation(ctx context.Context, env *setup.Env, in functions.ReadRecordInp
 	return &explained, nil
 }
 
-// ruleFiles are the files that judge: the deployed ones, or those of a version that was used.
-func ruleFiles(ctx context.Context, env *setup.Env, version string) (*functions.RuleFiles, error) {
+// rulesOf are the rules of a version and the files that judge in it: the deployed ones, or those that the archive has kept
+// of a version that was used, without a book.
+func rulesOf(ctx context.Context, env *setup.Env, version string) (*rulebook.Book, map[string][]byte, error) {
 	book, err := env.Rules(ctx)
 	if err != nil && version == "" {
+		return nil, nil, err
+	}
+	if err == nil && (version == "" || version == book.Version()) {
+		return book, book.Files(), nil
+	}
+	papers, err := env.Archive(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	files, err := priority.KeptRules(ctx, papers, version)
+	return nil, files, err
+}
+
+// ruleFiles are the files that judge, as they are written.
+func ruleFiles(ctx context.Context, env *setup.Env, version string) (*functions.RuleFiles, error) {
+	book, files, err := rulesOf(ctx, env, version)
+	if err != nil {
 		return nil, err
 	}
-	var files map[string][]byte
-	if err == nil && (version == "" || version == book.Version()) {
-		version, files = book.Version(), book.Files()
-	} else {
-		papers, err := env.Archive(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if files, err = priority.KeptRules(ctx, papers, version); err != nil {
-			return nil, err
-		}
-	}
 	kept := &functions.RuleFiles{RulesVersion: version}
+	if book != nil {
+		kept.RulesVersion = book.Version()
+	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		kept.Files = append(kept.Files, functions.RuleFile{Name: name, Text: string(files[name])})
 	}
 	return kept, nil
+}
+
+// ruleText is what the rules say, in words.
+func ruleText(ctx context.Context, env *setup.Env, version string) (*functions.RuleText, error) {
+	book, files, err := rulesOf(ctx, env, version)
+	if err == nil && book == nil {
+		if book, err = rulebook.LoadKept(files); err != nil {
+			err = functions.Errorf(functions.FailedPrecondition, "the rules of version %s cannot be put into words", version).
+				WithHint("record rules gives them as they are written").WithCause(err)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	today, err := env.Today(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page, err := book.Page(nil, today)
+	if err != nil {
+		return nil, err
+	}
+	var text strings.Builder
+	if err := page.Markdown(&text); err != nil {
+		return nil, err
+	}
+	return &functions.RuleText{RulesVersion: book.Version(), Text: text.String()}, nil
 }

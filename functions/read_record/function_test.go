@@ -15,6 +15,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/rulebook"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 	readrecord "github.com/retentionops/retentionops/functions/read_record"
 	"github.com/retentionops/retentionops/rules"
@@ -81,11 +82,68 @@ func TestTheRuleFilesAreGivenByVersion(t *testing.T) {
 			}
 		})
 	}
-	t.Run("of a version that is not", func(t *testing.T) {
+	for _, record := range []string{"rules", "rulebook"} {
+		t.Run("of a version that is not, "+record, func(t *testing.T) {
+			t.Parallel()
+			status, answer := ask(t, env, `{"record": "`+record+`", "rules_version": "ffffffffffff"}`)
+			if status != http.StatusNotFound || !strings.Contains(string(answer), "ffffffffffff") {
+				t.Errorf("got %d %s", status, answer)
+			}
+		})
+	}
+	t.Run("what cannot be put into words", func(t *testing.T) {
 		t.Parallel()
-		status, answer := ask(t, env, `{"record": "rules", "rules_version": "ffffffffffff"}`)
-		if status != http.StatusNotFound || !strings.Contains(string(answer), "ffffffffffff") {
+		status, answer := ask(t, env, `{"record": "rulebook", "rules_version": "`+kept+`"}`)
+		if status != http.StatusConflict || !strings.Contains(string(answer), "as they are written") {
 			t.Errorf("got %d %s", status, answer)
 		}
 	})
+}
+
+// TestTheRulesInWords reads the deployed rules whole, and of a version that is kept what judges.
+func TestTheRulesInWords(t *testing.T) {
+	t.Parallel()
+	papers := t.TempDir()
+	env := setup.New(setup.Options{
+		Lookuper: envconfig.MapLookuper(map[string]string{"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_ARCHIVE": "file://" + papers}),
+		Logger:   slog.New(slog.DiscardHandler), Now: time.Now, NewID: setup.NewID,
+	})
+	deployed, err := env.Rules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := deployed.Files()
+	files["priority.yaml"] = append(files["priority.yaml"], "\n# once\n"...)
+	book, err := rulebook.LoadKept(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		path := filepath.Join(papers, "rules", book.Version(), name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for input, want := range map[string]struct {
+		version string
+		phase   bool
+	}{
+		`{"record": "rulebook"}`: {deployed.Version(), true},
+		`{"record": "rulebook", "rules_version": "` + deployed.Version() + `"}`: {deployed.Version(), true},
+		`{"record": "rulebook", "rules_version": "` + book.Version() + `"}`:     {book.Version(), false},
+	} {
+		status, answer := ask(t, env, input)
+		var out functions.ReadRecordOutput
+		if err := json.Unmarshal(answer, &out); err != nil || status != http.StatusOK || out.Rulebook == nil {
+			t.Fatalf("%s: %d %s: %v", input, status, answer, err)
+		}
+		text := out.Rulebook.Text
+		if out.Rulebook.RulesVersion != want.version || !strings.Contains(text, "rules_version `"+want.version+"`") ||
+			!strings.Contains(text, "## Who gets which tier") || strings.Contains(text, "## How far the rollout has come") != want.phase {
+			t.Errorf("%s: %s", input, text)
+		}
+	}
 }

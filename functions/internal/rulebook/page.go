@@ -12,7 +12,7 @@ import (
 // Page is the rules as a document for people who do not open the files: the same text as Markdown and as HTML.
 type Page struct {
 	RulesVersion string          `json:"rules_version"`
-	Phase        functions.Phase `json:"phase"`
+	Phase        functions.Phase `json:"phase"` // empty when only the files that judge are known
 	Sections     []PageSection   `json:"sections"`
 }
 
@@ -30,17 +30,33 @@ type PageTable struct {
 	Rows    [][]string `json:"rows"`
 }
 
-// Page tells what the rules say. The examples are read from the files that the book is of; those that are at fault are
-// left out, as rules test reports them. Today tells which silences are in force.
-func (b *Book) Page(files fs.FS, today functions.Date) (Page, error) {
-	examples, err := b.pageExamples(files)
-	if err != nil {
-		return Page{}, err
+// first is the table with its first columns alone.
+func (t PageTable) first(columns int) PageTable {
+	t.Head = t.Head[:columns]
+	for i := range t.Rows {
+		t.Rows[i] = t.Rows[i][:columns]
 	}
-	return Page{RulesVersion: b.version, Phase: b.phase, Sections: []PageSection{
-		b.pageTiers(), b.pageActions(), b.pageScore(), b.pageParameters(), b.pagePlaybooks(), b.pageGuardrails(), b.pageWatch(today), b.pageRollout(),
-		examples, b.pageVocabulary(), b.pageFacts(),
-	}}, nil
+	return t
+}
+
+// Page tells what the rules say. The examples are read from the files that the book is of; those that are at fault are
+// left out, as rules test reports them; without files all are. Today tells which silences are in force. Of a book that
+// only judges the document tells what it judges by.
+func (b *Book) Page(files fs.FS, today functions.Date) (Page, error) {
+	page := Page{RulesVersion: b.version, Sections: []PageSection{b.pageTiers(), b.pageActions(), b.pageScore(), b.pageParameters()}}
+	if len(b.rollouts) > 0 {
+		page.Phase = b.phase
+		page.Sections = append(page.Sections, b.pagePlaybooks(), b.pageGuardrails(), b.pageWatch(today), b.pageRollout())
+	}
+	if files != nil {
+		examples, err := b.pageExamples(files)
+		if err != nil {
+			return Page{}, err
+		}
+		page.Sections = append(page.Sections, examples)
+	}
+	page.Sections = append(page.Sections, b.pageVocabulary(), b.pageFacts())
+	return page, nil
 }
 
 func (b *Book) pageTiers() PageSection {
@@ -94,6 +110,9 @@ func (b *Book) pageScore() PageSection {
 			}
 		}
 		starts.Rows = append(starts.Rows, []string{string(tier), plainNumber(score.start[tier]), from, to})
+	}
+	if len(b.ScoreRanges()) == 0 { // not proven, of a book that only judges
+		starts = starts.first(2)
 	}
 	parts := PageTable{Caption: "What is added", Head: []string{"part", "points", "at most"}}
 	for _, part := range score.parts {

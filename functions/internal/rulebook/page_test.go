@@ -42,6 +42,42 @@ func TestTheShippedRulesAsADocument(t *testing.T) {
 	compareGolden(t, "testdata/page.golden.html", strings.ReplaceAll(page, version, "0123456789ab"))
 }
 
+// TestTheDocumentOfRulesThatOnlyJudge tells nothing of what their files do not hold.
+func TestTheDocumentOfRulesThatOnlyJudge(t *testing.T) {
+	t.Parallel()
+	whole, _ := pageOf(t, rules.FS)
+	book, err := rulebook.LoadKept(shipped(t).Files())
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := book.Page(nil, day(11, 22))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept strings.Builder
+	if err := document.Markdown(&kept); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(kept.String(), "phase") || strings.Contains(kept.String(), "Examples") {
+		t.Error("it tells of a phase or of examples")
+	}
+	_, sections, _ := strings.Cut(kept.String(), "\n\n## ")
+	for section := range strings.SplitSeq(sections, "\n## ") {
+		if strings.HasPrefix(section, "How customers of a tier are ranked") {
+			if !strings.Contains(section, "| tier | begins with |\n") || !strings.Contains(section, "| P1 | 70 |\n") {
+				t.Errorf("it tells what scores a tier reaches, which is not proven again: %s", section)
+			}
+			continue
+		}
+		if !strings.Contains(whole, "\n## "+strings.TrimSpace(section)) {
+			t.Errorf("it tells something else than the whole document: %.80q", section)
+		}
+	}
+	if count := strings.Count(kept.String(), "\n## "); count != 6 {
+		t.Errorf("%d sections", count)
+	}
+}
+
 // TestTheDocumentLoadsAndRunsNothing looks at every element of the page, and at its policy.
 func TestTheDocumentLoadsAndRunsNothing(t *testing.T) {
 	t.Parallel()

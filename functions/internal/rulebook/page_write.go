@@ -14,7 +14,11 @@ import (
 // Markdown writes the document as Markdown. No text of the rules can make anything else of it than text.
 func (p Page) Markdown(w io.Writer) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "# The rules\n\nrules_version `%s`, phase %s\n", p.RulesVersion, inMarkdown(string(p.Phase)))
+	fmt.Fprintf(&out, "# The rules\n\nrules_version `%s`", p.RulesVersion)
+	if p.Phase != "" {
+		fmt.Fprintf(&out, ", phase %s", inMarkdown(string(p.Phase)))
+	}
+	out.WriteString("\n")
 	for _, s := range p.Sections {
 		fmt.Fprintf(&out, "\n## %s\n", inMarkdown(s.Title))
 		for _, text := range s.Text {

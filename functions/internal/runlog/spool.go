@@ -257,5 +257,7 @@ func newer(a, b retention.Run) bool {
 }
 
 func matches(run retention.Run, query warehouse.RunQuery) bool {
-	return (query.RunID == "" || run.RunID == query.RunID) && (!query.Sent || sent(run))
+	since, before := query.Span()
+	return (query.RunID == "" || run.RunID == query.RunID) && (!query.Sent || sent(run)) &&
+		!run.RunTimestamp.Before(since) && run.RunTimestamp.Before(before)
 }

@@ -105,7 +105,10 @@ func runsParams(query driver.RunQuery) []bigquery.QueryParameter {
 	if limit <= 0 {
 		limit = everyRun
 	}
-	return []bigquery.QueryParameter{param("run_id", query.RunID), param("sent", query.Sent), param("limit", limit)}
+	since, before := query.Span()
+	return []bigquery.QueryParameter{
+		param("run_id", query.RunID), param("sent", query.Sent), param("limit", limit), param("since", since), param("before", before),
+	}
 }
 
 // runOf makes a run of a row of runs.sql.

@@ -74,12 +74,12 @@ var statements = map[string]statement{
 	},
 	"queue_state": {params: params("date", "DATE", "expire_before", "DATE"), reads: []string{ours + "customer_priority"}},
 	"runs": {
-		params: params("run_id", "STRING", "sent", "BOOL", "limit", "INT64"), reads: []string{ours + "ops_runs_log"},
+		params: params("run_id", "STRING", "sent", "BOOL", "limit", "INT64", "since", "TIMESTAMP", "before", "TIMESTAMP"),
+		reads:  []string{ours + "ops_runs_log"},
 		compared: []comparison{
-			{[]any{"", false, int64(100)}, []any{"", false, 100}},
-			{[]any{"", true, int64(100)}, []any{"", true, 100}},
-			{[]any{"01B", false, int64(100)}, []any{"01B", false, 100}},
-			{[]any{"", false, int64(2)}, []any{"", false, 2}},
+			runsCompared("", false, 100, driver.RunQuery{}), runsCompared("", true, 100, driver.RunQuery{}),
+			runsCompared("01B", false, 100, driver.RunQuery{}), runsCompared("", false, 2, driver.RunQuery{}),
+			runsCompared("", false, 100, driver.RunQuery{Since: began}), runsCompared("", false, 100, driver.RunQuery{Before: began}),
 		},
 	},
 	"empty_day":                {params: params("date", "DATE"), writes: ours + "customer_priority"},
@@ -88,6 +88,12 @@ var statements = map[string]statement{
 	"create_customer_priority": {writes: ours + "customer_priority"},
 	"expire_customer_priority": {writes: ours + "customer_priority"},
 	"create_ops_runs_log":      {writes: ours + "ops_runs_log"},
+}
+
+// runsCompared reads the log by both engines.
+func runsCompared(runID string, sent bool, limit int, began driver.RunQuery) comparison {
+	since, before := began.Span()
+	return comparison{[]any{runID, sent, int64(limit), since, before}, []any{runID, sent, limit, since, before}}
 }
 
 func params(pairs ...string) (made []bigquerytest.Param) {
@@ -211,9 +217,12 @@ func queues() map[functions.Date][]retention.QueueRow {
 	}
 }
 
+// began is when the last of the runs began.
+var began = time.Date(2026, 1, 12, 6, 0, 0, 1000, time.UTC)
+
 // runs are written to both: a begin and its end of one moment, an end that came first, a run without anything, one with two ends.
 func runs() []retention.Run {
-	at := time.Date(2026, 1, 12, 6, 0, 0, 0, time.UTC)
+	at := began.Add(-time.Microsecond)
 	flag, value, count := true, 25.2, int64(8069)
 	full := retention.Run{
 		RunID: "01B", RunTimestamp: at, AlertDate: &monday, Severity: functions.Warning, AlertFlag: &flag, CurrentValue: &value, SampleSize: &count,

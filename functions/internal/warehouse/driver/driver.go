@@ -9,6 +9,7 @@ package driver
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/retention"
@@ -83,4 +84,18 @@ type RunQuery struct {
 	RunID string
 	Sent  bool // runs whose message arrived: confirmed or accepted
 	Limit int  // 0 means 1000
+
+	Since, Before time.Time // when they began: from Since on, and before Before; zero is no bound
+}
+
+// Span is when the runs began, with the bounds that a query leaves open at the ends of what both engines can tell apart.
+func (q RunQuery) Span() (since, before time.Time) {
+	since, before = q.Since.UTC(), q.Before.UTC()
+	if q.Since.IsZero() {
+		since = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if q.Before.IsZero() {
+		before = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	}
+	return since, before
 }

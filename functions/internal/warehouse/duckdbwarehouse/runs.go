@@ -64,7 +64,8 @@ func (w *Warehouse) Runs(ctx context.Context, query driver.RunQuery) ([]retentio
 	if limit <= 0 {
 		limit = everyRun
 	}
-	rows, err := w.db.QueryContext(ctx, runsSQL, query.RunID, query.Sent, limit)
+	since, before := query.Span()
+	rows, err := w.db.QueryContext(ctx, runsSQL, query.RunID, query.Sent, limit, since, before)
 	if err != nil {
 		return nil, fault(doing, err)
 	}

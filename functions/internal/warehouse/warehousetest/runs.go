@@ -130,6 +130,25 @@ var runChecks = []check{
 			same(t, name, c.want, ids(runsOf(t, w, c.query)))
 		}
 	}},
+	{"runs are told apart by when they began, to the microsecond", func(t trial) {
+		w := t.open(Inputs{})
+		later := full("01B")
+		later.RunTimestamp, later.CreatedAt = written.Add(time.Microsecond), later.CreatedAt.AddDate(0, 2, 0)
+		mustAppend(t, w, begun("01A", monday), full("01A"), later)
+		for name, c := range map[string]struct {
+			query driver.RunQuery
+			want  []string
+		}{
+			"from a moment":          {driver.RunQuery{Since: written.Add(time.Microsecond)}, []string{"01B success"}},
+			"up to a moment":         {driver.RunQuery{Before: written.Add(time.Microsecond)}, []string{"01A success"}},
+			"from one to another":    {driver.RunQuery{Since: written, Before: written.Add(time.Hour)}, []string{"01B success", "01A success"}},
+			"in another zone":        {driver.RunQuery{Since: written.In(time.FixedZone("", 3600)), Limit: 1}, []string{"01B success"}},
+			"nothing began there":    {driver.RunQuery{Since: written.Add(time.Hour)}, nil},
+			"not even the one named": {driver.RunQuery{RunID: "01A", Since: written.Add(time.Hour)}, nil},
+		} {
+			same(t, name, c.want, ids(runsOf(t, w, c.query)))
+		}
+	}},
 	{"a row appended again is not written again", func(t trial) {
 		w := t.open(Inputs{})
 		again := full("01A")

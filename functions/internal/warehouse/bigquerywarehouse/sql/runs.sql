@@ -17,7 +17,7 @@ SELECT
 FROM (
   SELECT *
   FROM `ours.ops_runs_log`
-  WHERE @run_id = '' OR run_id = @run_id
+  WHERE (@run_id = '' OR run_id = @run_id) AND run_timestamp >= @since AND run_timestamp < @before
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY run_id ORDER BY created_at DESC NULLS LAST, COALESCE(status, '') = 'running', status
   ) = 1

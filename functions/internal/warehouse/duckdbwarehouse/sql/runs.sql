@@ -14,7 +14,7 @@ SELECT
 FROM (
   SELECT *
   FROM ops_runs_log
-  WHERE $1 = '' OR run_id = $1
+  WHERE ($1 = '' OR run_id = $1) AND run_timestamp >= $4 AND run_timestamp < $5
   QUALIFY row_number() OVER (
     PARTITION BY run_id ORDER BY created_at DESC NULLS LAST, coalesce(status, '') = 'running', status
   ) = 1
