@@ -16,20 +16,23 @@ func (c *command) runs() *cobra.Command {
 	cmd := &cobra.Command{Use: "runs", Short: "Read the audit log of playbook runs, and mend what a run left undone", Args: cobra.NoArgs}
 	var url string
 	cmd.PersistentFlags().StringVar(&url, "url", "", "a running serve or a deployed host; RETENTIONOPS_API_KEY is sent along")
-	limit := functions.DefaultRuns
+	limit, month := functions.DefaultRuns, ""
 	list := &cobra.Command{
 		Use: "list", Short: "List the runs, newest first",
-		Example: "  retentionops runs list\n  retentionops runs list --limit 5 --json\n  retentionops runs list --url http://127.0.0.1:8080",
+		Example: "  retentionops runs list\n  retentionops runs list --limit 5 --json\n  retentionops runs list --month 2026-01\n  retentionops runs list --url http://127.0.0.1:8080",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			runs, err := c.readRuns(cmd.Context(), url, functions.ReadRecordInput{Record: functions.RecordRuns, Limit: &limit})
+			runs, err := c.readRuns(cmd.Context(), url, functions.ReadRecordInput{
+				Record: functions.RecordRuns, Limit: &limit, Month: functions.Month(month),
+			})
 			if err != nil {
 				return err
 			}
-			return c.showRuns(runs)
+			return c.showRuns(runs, month)
 		},
 	}
 	list.Flags().IntVar(&limit, "limit", limit, "at most this many runs")
+	list.Flags().StringVar(&month, "month", "", "only runs that began in this month, YYYY-MM in UTC")
 	show := &cobra.Command{
 		Use: "show RUN_ID", Short: "Show everything the log holds of a run",
 		Example: "  retentionops runs show 01KF2Z8M3T9Q6W1E5R7Y0V4N2P",
@@ -64,11 +67,15 @@ func (c *command) readRuns(ctx context.Context, url string, in functions.ReadRec
 	return runs, err
 }
 
-func (c *command) showRuns(runs []functions.Run) error {
+func (c *command) showRuns(runs []functions.Run, month string) error {
 	if c.json {
 		return c.printJSON(runs)
 	}
 	if len(runs) == 0 {
+		if month != "" {
+			c.printf("No runs in %s.\n", month)
+			return nil
+		}
 		c.printf("No runs yet.\n")
 		return nil
 	}
