@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"mime"
-	"net"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -21,7 +20,6 @@ import (
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/retentionops/retentionops/functions"
-	"github.com/retentionops/retentionops/functions/door"
 )
 
 // A request is bounded in size and in the time that its body may take. The largest honest one has a few hundred bytes.
@@ -35,25 +33,27 @@ const Path = "/mcp"
 
 // ServeHTTP implements http.Handler: it lets in whom it should, and refuses what mcp-go would do badly.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id := requestID(r, g.newID)
+	known := &request{id: requestID(r, g.newID), agent: r.UserAgent()}
+	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, known))
 	header := w.Header()
-	header.Set("X-Request-Id", id)
+	header.Set("X-Request-Id", known.id)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	defer func() {
 		if thrown := recover(); thrown != nil && thrown != http.ErrAbortHandler { //nolint:errorlint // it is thrown as it is
-			g.logger.ErrorContext(r.Context(), "mcp: panic", slog.String("request_id", id),
+			g.logger.ErrorContext(r.Context(), "mcp: panic", slog.String("request_id", known.id),
 				slog.String("panic", fmt.Sprint(thrown)), slog.String("stack_trace", string(debug.Stack())))
-			g.refuse(w, r, id, functions.Errorf(functions.Internal, ""))
+			g.refuse(w, r, functions.Errorf(functions.Internal, ""))
 		}
 	}()
-	if err := g.serve(w, r, id); err != nil {
-		g.refuse(w, r, id, err)
+	if err := g.serve(w, r, known); err != nil {
+		g.refuse(w, r, err)
 	}
 }
 
-func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, id string) error {
-	if r.URL.Path != Path && r.URL.Path != "/" && r.URL.Path != "" {
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, known *request) error {
+	metadata := g.authorized != nil && slices.Contains(g.authorized.paths, r.URL.Path)
+	if !metadata && r.URL.Path != Path && r.URL.Path != "/" && r.URL.Path != "" {
 		return functions.Errorf(functions.NotFound, "there is nothing at this path").WithHint("MCP is spoken at " + Path)
 	}
 	if g.asksForHealth(r) {
@@ -63,6 +63,13 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, id string) error
 	if g.closed != nil {
 		return functions.Errorf(functions.FailedPrecondition, "this gateway is closed").
 			WithHint("its operator finds the reason in the log").WithCause(g.closed)
+	}
+	if err := g.checkHost(r); err != nil {
+		return err
+	}
+	if metadata { // any page may read it: it is what a client begins with
+		g.authorized.metadata.ServeHTTP(w, r)
+		return nil
 	}
 	if err := g.checkOrigin(w.Header(), r); err != nil {
 		return err
@@ -76,10 +83,11 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, id string) error
 		return functions.Errorf(functions.MethodNotAllowed, "MCP is spoken by POST")
 	}
 	who, err := g.admit(w.Header(), r)
+	known.principal = who.Name
 	if err != nil {
 		return err
 	}
-	return g.post(w, r.WithContext(withRequest(withPrincipal(r.Context(), who), id, r.UserAgent())), who)
+	return g.post(w, r.WithContext(withPrincipal(r.Context(), who)), who)
 }
 
 // post reads the one message of a request and hands it on.
@@ -154,10 +162,14 @@ func writeRPCError(w http.ResponseWriter, code int, message string) {
 }
 
 // refuse answers with a problem document and logs it: who is not let in is worth a line too.
-func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, id string, err error) {
-	document := functions.ProblemOf(err, id)
-	g.logger.WarnContext(r.Context(), "mcp: refused", slog.String("request_id", id), slog.String("code", string(document.Code)),
-		slog.String("client", clean(r.UserAgent())), slog.String("error", err.Error()))
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	known := requestOf(r.Context())
+	document := functions.ProblemOf(err, known.id)
+	if unlogged, may := g.knocks.may(known.principal, g.now()); may {
+		g.logger.WarnContext(r.Context(), "mcp: refused", slog.String("request_id", known.id), slog.String("code", string(document.Code)),
+			slog.String("principal", known.principal), slog.String("client", clean(known.agent)), slog.String("error", shortened(err.Error())),
+			slog.Int64("unlogged", unlogged))
+	}
 	body, encodeErr := functions.Marshal(document)
 	if encodeErr != nil {
 		body = nil
@@ -167,9 +179,18 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, id string, err 
 	_, _ = w.Write(append(body, '\n')) //nolint:gosec // it is declared as JSON, and nothing guesses: nosniff
 }
 
+// shortened is a text for the log that may quote what a stranger has sent.
+func shortened(text string) string {
+	const longest = 500
+	if len(text) > longest {
+		return strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
+}
+
 // asksForHealth tells a look from a client that wants to listen.
 func (g *Gateway) asksForHealth(r *http.Request) bool {
-	return r.URL.Path != Path && (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
+	return (r.URL.Path == "/" || r.URL.Path == "") && (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
 		!strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 }
 
@@ -189,59 +210,6 @@ func (g *Gateway) health(w http.ResponseWriter, r *http.Request) {
 	}{"mcp_gateway", status, g.config.Version})
 }
 
-// checkOrigin refuses hosts that are not ours, so that no web page reaches us under a name of its own, and web pages
-// that are not listed.
-func (g *Gateway) checkOrigin(header http.Header, r *http.Request) error {
-	if g.config.Auth == door.ModeLocal {
-		return door.FromThisMachine(r)
-	}
-	host := strings.ToLower(r.Host)
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if !slices.ContainsFunc(words(strings.ToLower(g.config.Hosts)), func(known string) bool {
-		return host == known || strings.HasPrefix(known, ".") && strings.HasSuffix(host, known)
-	}) {
-		return functions.Errorf(functions.PermissionDenied, "the Host is not known").WithHint("the operator lists it in RETENTIONOPS_MCP_HOSTS")
-	}
-	for _, origin := range r.Header.Values("Origin") {
-		if !slices.Contains(words(g.config.Origins), origin) {
-			return functions.Errorf(functions.PermissionDenied, "web pages may not call").WithHint("the operator lists those that may in RETENTIONOPS_MCP_ORIGINS")
-		}
-		header.Set("Access-Control-Allow-Origin", origin)
-		header.Set("Access-Control-Allow-Methods", http.MethodPost)
-		header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version, Mcp-Method, Mcp-Name")
-		header.Set("Vary", "Origin")
-	}
-	return nil
-}
-
-// admit finds out who asks. Its errors tell a stranger nothing.
-func (g *Gateway) admit(header http.Header, r *http.Request) (Principal, error) {
-	switch g.config.Auth {
-	case door.ModeLocal:
-		return Principal{Name: "local", Scopes: functions.Scopes}, nil
-	case door.ModeIAM:
-		return Principal{Name: door.PlatformAccount(r), Scopes: functions.Scopes}, nil
-	default:
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	name, scopes, known := g.keys.Whose(strings.TrimSpace(token))
-	switch {
-	case len(r.Header.Values("Authorization")) != 1 || !strings.EqualFold(scheme, "bearer"):
-		header.Set("WWW-Authenticate", `Bearer realm="retentionops"`)
-		return Principal{}, functions.Errorf(functions.Unauthenticated, "").WithHint("send Authorization: Bearer KEY")
-	case !known:
-		header.Set("WWW-Authenticate", `Bearer realm="retentionops", error="invalid_token"`)
-		return Principal{}, functions.Errorf(functions.Unauthenticated, "")
-	case !slices.Contains(scopes, functions.ScopeRead): // everything here is reading
-		header.Set("WWW-Authenticate", `Bearer realm="retentionops", error="insufficient_scope", scope="`+string(functions.ScopeRead)+`"`)
-		return Principal{}, functions.Errorf(functions.PermissionDenied, "the gateway needs the scope %s", functions.ScopeRead).
-			WithHint("ask the operator for a key with that scope")
-	}
-	return Principal{Name: name, Scopes: scopes}, nil
-}
-
 var soundID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 func requestID(r *http.Request, newID func() string) string {
@@ -251,16 +219,17 @@ func requestID(r *http.Request, newID func() string) string {
 	return newID()
 }
 
-// request is what the entrance knows of a request beside its principal.
-type request struct{ id, agent string }
+// request is what the entrance knows of a request beside who may do what.
+type request struct {
+	id, agent string
+	principal string // empty until somebody is known
+}
 
 type requestKey struct{}
 
-func withRequest(ctx context.Context, id, agent string) context.Context {
-	return context.WithValue(ctx, requestKey{}, request{id, agent})
-}
-
 func requestOf(ctx context.Context) request {
-	known, _ := ctx.Value(requestKey{}).(request)
-	return known
+	if known, is := ctx.Value(requestKey{}).(*request); is {
+		return *known
+	}
+	return request{}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -244,10 +245,10 @@ func TestHostileCallers(t *testing.T) {
 		"the key before it":          {func(r *http.Request) { r.Header.Set("Authorization", "bearer old-key") }, 200, ""},
 		"no key":                     {func(r *http.Request) { r.Header.Del("Authorization") }, 401, `Bearer realm`},
 		"a wrong key":                {func(r *http.Request) { r.Header.Set("Authorization", "Bearer new-kez") }, 401, "invalid_token"},
-		"an empty key":               {func(r *http.Request) { r.Header.Set("Authorization", "Bearer ") }, 401, "invalid_token"},
+		"an empty key":               {func(r *http.Request) { r.Header.Set("Authorization", "Bearer ") }, 401, `Bearer realm`},
 		"the sum of the key":         {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+sumOf("new-key")) }, 401, "invalid_token"},
 		"another scheme":             {func(r *http.Request) { r.Header.Set("Authorization", "Basic new-key") }, 401, `Bearer realm`},
-		"two keys":                   {func(r *http.Request) { r.Header.Add("Authorization", "Bearer old-key") }, 401, `Bearer realm`},
+		"two keys":                   {func(r *http.Request) { r.Header.Add("Authorization", "Bearer old-key") }, 400, "invalid_request"},
 		"the key in the wrong place": {func(r *http.Request) { r.Header.Del("Authorization"); r.Header.Set("X-API-Key", "new-key") }, 401, `Bearer realm`},
 		"a key that may not read":    {func(r *http.Request) { r.Header.Set("Authorization", "Bearer acts-only") }, 403, `scope="retention:read"`},
 		"a name below ours":          {func(r *http.Request) { r.Host = "mcp-abc.run.app:443" }, 200, ""},
@@ -290,8 +291,28 @@ func TestHostileCallers(t *testing.T) {
 // TestAClosedGatewaySaysSo tells a stranger nothing and the operator why.
 func TestAClosedGatewaySaysSo(t *testing.T) {
 	t.Parallel()
+	opened := func(more map[string]string) map[string]string {
+		maps.Copy(more, map[string]string{"RETENTIONOPS_AUTH": "key", "RETENTIONOPS_MCP_HOSTS": "127.0.0.1"})
+		return more
+	}
 	for name, settings := range map[string]map[string]string{
-		"RETENTIONOPS_AUTH":      {},
+		"RETENTIONOPS_AUTH is not set":           {},
+		"RETENTIONOPS_MCP_PUBLIC_URL is not set": opened(map[string]string{"RETENTIONOPS_MCP_ISSUER": "https://login.example.com"}),
+		"RETENTIONOPS_MCP_PUBLIC_URL is not https": opened(map[string]string{
+			"RETENTIONOPS_MCP_ISSUER": "https://login.example.com", "RETENTIONOPS_MCP_PUBLIC_URL": "http://mcp.example.com/mcp",
+		}),
+		"the issuer is not https": opened(map[string]string{
+			"RETENTIONOPS_MCP_ISSUER": "http://login.example.com", "RETENTIONOPS_MCP_PUBLIC_URL": publicURL,
+		}),
+		"RETENTIONOPS_MCP_JWKS is set without": opened(map[string]string{
+			"RETENTIONOPS_MCP_JWKS": "https://login.example.com/keys", "RETENTIONOPS_MCP_KEYS": "ada:read:" + sumOf("a"),
+		}),
+		"entry 1 of RETENTIONOPS_MCP_KEYS": opened(map[string]string{
+			"RETENTIONOPS_MCP_ISSUER": "https://login.example.com", "RETENTIONOPS_MCP_PUBLIC_URL": publicURL, "RETENTIONOPS_MCP_KEYS": "ada",
+		}),
+		"RETENTIONOPS_MCP_ISSUER is set and RETENTIONOPS_AUTH is iam": {
+			"RETENTIONOPS_AUTH": "iam", "RETENTIONOPS_MCP_ISSUER": "https://login.example.com", "RETENTIONOPS_MCP_PUBLIC_URL": publicURL,
+		},
 		"RETENTIONOPS_MCP_KEYS":  {"RETENTIONOPS_AUTH": "key", "RETENTIONOPS_MCP_HOSTS": "127.0.0.1"},
 		"RETENTIONOPS_MCP_HOSTS": {"RETENTIONOPS_AUTH": "iam"},
 		"RETENTIONOPS_MCP_RATE":  {"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MCP_RATE": "many"},

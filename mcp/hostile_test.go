@@ -177,8 +177,8 @@ var attacks = []attack{
 	{"a wrong key", header("Authorization", "Bearer honest-kez"), 401, "unauthenticated"},
 	{"the stored sum of the key", header("Authorization", "Bearer "+sumOf(honestKey)), 401, "unauthenticated"},
 	{"the key by another scheme", header("Authorization", "Basic "+honestKey), 401, "unauthenticated"},
-	{"two Authorization headers", with(func(r *http.Request) { r.Header.Add("Authorization", "Bearer other") }), 401, "unauthenticated"},
-	{"the key in the address", with(func(r *http.Request) { r.Header.Del("Authorization"); r.URL.RawQuery = "access_token=" + honestKey }), 401, "unauthenticated"},
+	{"two Authorization headers", with(func(r *http.Request) { r.Header.Add("Authorization", "Bearer other") }), 400, "invalid_argument"},
+	{"the key in the address", with(func(r *http.Request) { r.Header.Del("Authorization"); r.URL.RawQuery = "access_token=" + honestKey }), 400, "invalid_argument"},
 	{"the key as a cookie", with(func(r *http.Request) {
 		r.Header.Del("Authorization")
 		r.AddCookie(&http.Cookie{Name: "Authorization", Value: honestKey})

@@ -3,6 +3,7 @@ package mcp
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -56,4 +57,22 @@ func (l *limiter) take(principal, kind string) (wait int) {
 		return int(math.Ceil(delay.Seconds()))
 	}
 	return 0
+}
+
+// knocks bounds the log lines that strangers cause: a line costs more than the refusal. Of who is known every line is
+// written.
+type knocks struct {
+	lines    *rate.Limiter
+	unlogged atomic.Int64
+}
+
+func newKnocks() *knocks { return &knocks{lines: rate.NewLimiter(rate.Every(time.Second), 100)} }
+
+// may tells whether a refusal is logged, and how many before it were not.
+func (k *knocks) may(principal string, now time.Time) (unlogged int64, may bool) {
+	if principal == "" && !k.lines.AllowN(now, 1) {
+		k.unlogged.Add(1)
+		return 0, false
+	}
+	return k.unlogged.Swap(0), true
 }

@@ -51,7 +51,10 @@ type Gateway struct {
 
 	auditKey []byte // of the digests in the log
 
-	tools map[string]forms
+	tools  map[string]forms
+	knocks *knocks
+
+	authorized *authorized // by a token of an authorization server; nil when there is none
 
 	caller Caller
 	logger *slog.Logger
@@ -73,6 +76,7 @@ func New(options Options) (*Gateway, error) {
 	g := &Gateway{
 		caller: options.Caller, logger: options.Logger, now: options.Now, newID: options.NewID, tools: map[string]forms{}, bodyTime: bodyTime,
 	}
+	g.knocks = newKnocks()
 	g.closed = g.configure(options.Lookuper)
 	g.auditKey = g.seals.auditKey()
 	g.limits = newLimiter(g.config.Rate, options.Now)

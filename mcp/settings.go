@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 
@@ -24,6 +25,11 @@ type settings struct {
 	ReadOnly     toggle `env:"RETENTIONOPS_MCP_READ_ONLY"`     // beats Actions
 	RequireHuman toggle `env:"RETENTIONOPS_MCP_REQUIRE_HUMAN"` // nothing acts for a client that cannot ask a person
 	ConfirmKeys  string `env:"RETENTIONOPS_MCP_CONFIRM_KEYS"`  // one or two keys that seal confirmations; the first seals
+
+	// For key: access tokens of the company's authorization server, beside the keys or in their place.
+	Issuer    string `env:"RETENTIONOPS_MCP_ISSUER"`     // as its metadata names it
+	JWKS      string `env:"RETENTIONOPS_MCP_JWKS"`       // where its keys are; empty: its metadata says
+	PublicURL string `env:"RETENTIONOPS_MCP_PUBLIC_URL"` // what clients type, and tokens are made out to
 }
 
 // toggle is a setting that is on or off. A word that is neither is a fault: an operator who writes yes must not find
@@ -59,19 +65,41 @@ func (g *Gateway) configure(lookuper envconfig.Lookuper) *functions.Error {
 		}
 		return nil
 	case door.ModeKey:
-		var why error
-		if g.keys, why = door.ReadKeys("RETENTIONOPS_MCP_KEYS", g.config.Keys); why != nil {
-			return closed(why.Error(), "write name:read:sha256hex, several separated by commas")
+		if why := g.configureBearers(); why != nil {
+			return closed(why.Error(), bearersHint)
 		}
 	case door.ModeIAM:
+		if g.config.Issuer != "" {
+			return closed("RETENTIONOPS_MCP_ISSUER is set and RETENTIONOPS_AUTH is iam",
+				"the platform keeps the Authorization header to itself: open the gateway (RETENTIONOPS_OPEN) and use key")
+		}
 	default:
 		return closed("RETENTIONOPS_AUTH is not set to a mode",
-			"iam (the platform verifies the caller), key (a bearer of RETENTIONOPS_MCP_KEYS) or local (loopback only)")
+			"iam (the platform verifies the caller), key (a bearer of RETENTIONOPS_MCP_KEYS or a token of RETENTIONOPS_MCP_ISSUER) or local (loopback only)")
 	}
-	if len(words(g.config.Hosts)) == 0 {
+	if len(words(g.config.Hosts)) == 0 && g.authorized == nil {
 		return closed("RETENTIONOPS_MCP_HOSTS names no host", "write the names by which callers reach it, such as mcp.example.com or .run.app")
 	}
 	return nil
+}
+
+const bearersHint = "write keys as name:read:sha256hex, several separated by commas, or name an issuer, https://…, with " +
+	"RETENTIONOPS_MCP_PUBLIC_URL, the address of this gateway that clients type"
+
+// configureBearers reads who may show what: keys, an authorization server's tokens, or both. One of them must be there.
+func (g *Gateway) configureBearers() (err error) {
+	if g.config.Issuer == "" && g.config.JWKS != "" {
+		return errors.New("RETENTIONOPS_MCP_JWKS is set without RETENTIONOPS_MCP_ISSUER")
+	}
+	if g.config.Issuer != "" {
+		if g.authorized, err = newAuthorized(g.config, g.now); err != nil {
+			return err
+		}
+	}
+	if g.authorized == nil || strings.TrimSpace(g.config.Keys) != "" {
+		g.keys, err = door.ReadKeys("RETENTIONOPS_MCP_KEYS", g.config.Keys)
+	}
+	return err
 }
 
 // words are the entries of a list, separated by commas or spaces.

@@ -34,11 +34,11 @@ type Issuer struct {
 // NewIssuer makes what verifies the tokens of the issuer at an address. Nothing is fetched before the first token. Where
 // the keys are, the issuer's metadata says, unless keysAddress does.
 func NewIssuer(address, audience, keysAddress string, now func() time.Time) (*Issuer, error) {
-	if err := checkAddress(address); err != nil {
+	if err := CheckAddress(address); err != nil {
 		return nil, fmt.Errorf("the issuer %w", err)
 	}
 	if keysAddress != "" {
-		if err := checkAddress(keysAddress); err != nil {
+		if err := CheckAddress(keysAddress); err != nil {
 			return nil, fmt.Errorf("the address of the issuer's keys %w", err)
 		}
 	}
@@ -48,8 +48,9 @@ func NewIssuer(address, audience, keysAddress string, now func() time.Time) (*Is
 	return &Issuer{address: address, audience: audience, keys: newIssuerKeys(address, keysAddress, now), now: now}, nil
 }
 
-// checkAddress wants an address that nobody on the way can change: https, or http on this machine.
-func checkAddress(text string) error {
+// CheckAddress wants an address whose answers nobody on the way can change: https, or http on this machine. Its error
+// quotes nothing of it.
+func CheckAddress(text string) error {
 	address, err := url.Parse(text)
 	switch {
 	case err != nil || address.Host == "" || address.User != nil || address.Fragment != "":

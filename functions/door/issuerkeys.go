@@ -178,7 +178,7 @@ func (k *issuerKeys) locate(ctx context.Context) (string, error) {
 			faults = append(faults, fmt.Errorf("%s is of the issuer %.100q", place, metadata.Issuer))
 			continue
 		}
-		if err := checkAddress(metadata.Keys); err != nil {
+		if err := CheckAddress(metadata.Keys); err != nil {
 			faults = append(faults, fmt.Errorf("%s: jwks_uri %w", place, err))
 			continue
 		}

@@ -39,6 +39,9 @@ var Settings = []Setting{
 	{Name: "RETENTIONOPS_MAX_BODY", Group: groupCallers, Default: "1048576", Meaning: "bytes of a request's body"},
 
 	{Name: "RETENTIONOPS_MCP_KEYS", Group: groupGateway, Secret: true, Meaning: "for key: bearers of assistants, name:read:sum, several with commas; two of one person while a key is being changed"},
+	{Name: "RETENTIONOPS_MCP_ISSUER", Group: groupGateway, Meaning: "for key: the authorization server whose access tokens (JWT) are taken, https://…, beside the bearers or in their place"},
+	{Name: "RETENTIONOPS_MCP_PUBLIC_URL", Group: groupGateway, Meaning: "the gateway's address as clients type it, https://HOST/mcp: tokens must be made out to it. deploy.sh asks gcloud when empty"},
+	{Name: "RETENTIONOPS_MCP_JWKS", Group: groupGateway, Meaning: "where that server's keys are; empty: its metadata says"},
 	{Name: "RETENTIONOPS_MCP_HOSTS", Group: groupGateway, Meaning: "names by which it is reached; .example.com stands for all below. deploy.sh takes .run.app .cloudfunctions.net when empty"},
 	{Name: "RETENTIONOPS_MCP_ORIGINS", Group: groupGateway, Meaning: "web pages that may call it, such as https://chat.example.com; empty: none"},
 	{Name: "RETENTIONOPS_MCP_RATE", Group: groupGateway, Default: "60", Meaning: "calls a minute of one caller to one tool, in each instance; 0: no limit"},
