@@ -130,6 +130,8 @@ need_settings() {
   case ${RETENTIONOPS_EXPORTS:-} in gs://?*) ;; *) die "RETENTIONOPS_EXPORTS must be gs://BUCKET/PREFIX" ;; esac
   local open
   for open in ${RETENTIONOPS_OPEN:-}; do known "$open" >/dev/null; done
+  [ -z "${RETENTIONOPS_MCP_ISSUER:-}" ] || is_open mcp_gateway ||
+    die "RETENTIONOPS_MCP_ISSUER is set: RETENTIONOPS_OPEN must name mcp_gateway, or the platform keeps the tokens from it"
 }
 
 bucket_of() { sed -n 's#^\(gs://[^/]*\).*#\1#p' <<<"${1:-}"; }
@@ -352,6 +354,10 @@ settings_of() {
   fi
   if is_open "$name" && may "$name" gateway; then
     printf 'RETENTIONOPS_AUTH=key\n'
+    if [ -n "${RETENTIONOPS_MCP_ISSUER:-}" ]; then
+      settings+=' MCP_ISSUER MCP_JWKS'
+      printf 'RETENTIONOPS_MCP_PUBLIC_URL=%s\n' "$public_url"
+    fi
   elif is_open "$name"; then
     printf 'RETENTIONOPS_AUTH=key\nRETENTIONOPS_AUDIENCE=%s\nRETENTIONOPS_INVOKERS=%s,%s\n' \
       "$(audience "$name")" "$(account scheduler)" "$(account mcp_gateway)"
@@ -377,6 +383,18 @@ gateway_functions() {
   printf '%s' "$all"
 }
 
+# find_public_url sets the address that tokens for the gateway are made out to: the one that is given, else the one that
+# the platform has given it.
+public_url=
+find_public_url() {
+  public_url=${RETENTIONOPS_MCP_PUBLIC_URL:-}
+  if [ -z "$public_url" ]; then
+    public_url=$(address_of mcp_gateway) && [ -n "$public_url" ] || [ "$planning" = yes ] ||
+      die "RETENTIONOPS_MCP_PUBLIC_URL is not set, and the gateway has no address yet: set it to https://HOST/mcp, or deploy the gateway once without RETENTIONOPS_MCP_ISSUER"
+    public_url=${public_url:-https://URL-OF-$(service mcp_gateway)}/mcp
+  fi
+}
+
 # audience is whom an identity token for an open function is made out to. The platform does not check it there, the
 # door does; a private function takes its address, as the platform demands.
 audience() { printf 'retentionops:%s:%s' "$project" "$(service "$1")"; }
@@ -386,6 +404,7 @@ deploy_function() {
   local name=$1 stage secret version secrets='' door=--no-allow-unauthenticated flags=()
   stage=$(scratch)/$name
   step "function $name"
+  if may "$name" gateway && [ -n "${RETENTIONOPS_MCP_ISSUER:-}" ]; then find_public_url; fi
   if [ "$planning" = no ]; then stage "$stage" "$name"; fi
   settings_of "$name" | sed 's/\\/\\\\/g; s/"/\\"/g; s/^\([^=]*\)=\(.*\)$/\1: "\2"/' >"$stage.env.yaml"
   for secret in $(secrets_of "$name"); do
@@ -395,7 +414,8 @@ deploy_function() {
   if [ -n "$secrets" ]; then flags+=("--set-secrets=$secrets"); else flags+=(--clear-secrets); fi
   if is_open "$name"; then
     secret=$(keys_of "$name")
-    [ -n "$(newest "$secret")" ] || [ "$planning" = yes ] ||
+    # A gateway that takes tokens needs no bearer beside them.
+    [ -n "$(newest "$secret")" ] || [ "$planning" = yes ] || { may "$name" gateway && [ -n "${RETENTIONOPS_MCP_ISSUER:-}" ]; } ||
       die "$name is to be open, and the secret $(secret_id "$secret") is not there: $(secret_command "$secret")"
     door=--allow-unauthenticated
   else
@@ -484,9 +504,14 @@ enable_invokers() {
   for name in $behind_gateway; do invoker add "$name" "serviceAccount:$(account mcp_gateway)"; done
 }
 
+# address_of is the address that the platform has given a function; empty when it is not deployed.
+address_of() {
+  look gcloud functions describe "$(service "$1")" --gen2 --project="$project" --region="$region" '--format=value(serviceConfig.uri)' || true
+}
+
 url_of() {
   local url
-  url=$(look gcloud functions describe "$(service "$1")" --gen2 --project="$project" --region="$region" '--format=value(serviceConfig.uri)' || true)
+  url=$(address_of "$1")
   if [ -z "$url" ] && [ "$planning" = yes ]; then url="https://URL-OF-$(service "$1")"; fi
   [ -n "$url" ] || die "$1 is not deployed: ./deploy.sh function $1"
   printf '%s' "$url"

@@ -273,6 +273,38 @@ func TestTheGatewayIsOpenToBearersAlone(t *testing.T) {
 	}
 }
 
+// TestTheGatewayTakesTokens gives it an issuer, and the address that tokens are made out to.
+func TestTheGatewayTakesTokens(t *testing.T) {
+	t.Parallel()
+	settings := companySettings()
+	settings["RETENTIONOPS_OPEN"] = "mcp_gateway"
+	settings["RETENTIONOPS_MCP_ISSUER"] = "https://login.acme.example"
+	d := deploy(t, settings, true, "function", "mcp_gateway")
+	if d.failed {
+		t.Fatal(d.out)
+	}
+	env := readEnv(t, filepath.Join(d.uploads, "mcp-gateway.env.yaml"))
+	if env["RETENTIONOPS_MCP_ISSUER"] != "https://login.acme.example" || env["RETENTIONOPS_AUTH"] != "key" ||
+		env["RETENTIONOPS_MCP_PUBLIC_URL"] != "https://mcp-gateway.example.run.app/mcp" {
+		t.Errorf("the gateway runs with %v", env)
+	}
+	behind := deploy(t, settings, true, "function", "export_audience")
+	if env := readEnv(t, filepath.Join(behind.uploads, "export-audience.env.yaml")); env["RETENTIONOPS_MCP_ISSUER"] != "" {
+		t.Errorf("a function behind it runs with %v", env)
+	}
+	planned := deploy(t, settings, false, "plan")
+	if planned.failed || !strings.Contains(planned.out, "deploy mcp-gateway") {
+		t.Errorf("planned in an empty project: %s", planned.out)
+	}
+	if first := deploy(t, settings, false, "function", "mcp_gateway"); !first.failed || !strings.Contains(first.out, "RETENTIONOPS_MCP_PUBLIC_URL") {
+		t.Errorf("without an address: %s", first.out)
+	}
+	settings["RETENTIONOPS_OPEN"] = ""
+	if private := deploy(t, settings, true, "function", "mcp_gateway"); !private.failed || !strings.Contains(private.out, "RETENTIONOPS_OPEN") {
+		t.Errorf("behind the platform's check: %s", private.out)
+	}
+}
+
 func readEnv(t *testing.T, path string) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile(path)
