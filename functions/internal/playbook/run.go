@@ -152,6 +152,10 @@ func (w *run) work(ctx context.Context) (out functions.TriggerPlaybookOutput, er
 		}
 		if !answered {
 			w.unheard = ctx.Err() != nil && w.claim == nil
+			if w.unheard && errors.Is(err, ctx.Err()) {
+				err = functions.Errorf(functions.Unavailable, "the caller went away in stage %s, before the day was claimed: nothing was begun", w.row.Stage).
+					WithHint("trigger the day again").WithCause(err)
+			}
 			out, err = w.end(last, err)
 		}
 	}()

@@ -69,3 +69,21 @@ func TestAProgramThatEndsBeforeTheSendingSendsNothing(t *testing.T) {
 		t.Errorf("got %+v, %v; want a run that ended before it did anything", out, err)
 	}
 }
+
+// TestACallerWhoLeavesEarlyIsToldApartFromAFault stops a call before the day is claimed: the row says that nothing broke.
+func TestACallerWhoLeavesEarlyIsToldApartFromAFault(t *testing.T) {
+	t.Parallel()
+	called, leave := context.WithCancel(t.Context())
+	leave()
+	hook := newHook(t, says(200, receipt))
+	h := newHouse(t, functions.PhaseProduction, hook.address())
+	_, err := h.Run(called, functions.TriggerPlaybookInput{})
+	row := h.rows(t)[0]
+	const want = "unavailable: the caller went away in stage decide, before the day was claimed: nothing was begun (trigger the day again)"
+	if functions.CodeOf(err) != functions.Unavailable || row.ErrorMessage != want || row.Status != functions.RunFailed {
+		t.Errorf("got %v and the row %+v; want %q", err, row, want)
+	}
+	if len(h.kept(t, "claims/")) != 0 || len(hook.requests()) != 0 {
+		t.Errorf("a caller who left has claimed %v and sent %d messages", h.kept(t, "claims/"), len(hook.requests()))
+	}
+}
