@@ -53,9 +53,9 @@ type TriggerPlaybookOutput struct {
 	Date           Date          `json:"date"`
 	Severity       Severity      `json:"severity,omitempty" jsonschema:"absent when the run ended before the decision"`
 	Phase          Phase         `json:"phase"`
-	Status         RunStatus     `json:"status"`
+	Status         RunStatus     `json:"status" jsonschema:"of a dry run success: the plan could be made, whatever it says"`
 	DeliveryState  DeliveryState `json:"delivery_state" jsonschema:"what is known of the delivery; only a receipt confirms"`
-	Reason         string        `json:"reason" jsonschema:"why the run ended as it did"`
+	Reason         string        `json:"reason" jsonschema:"why the run ended as it did; of a dry run how a run would end"`
 	WebhookCalled  bool          `json:"webhook_called"`
 	ResponseStatus int           `json:"response_status" jsonschema:"HTTP status of the webhook's last answer; 0 without one"`
 	Attempts       int           `json:"webhook_attempts"`
