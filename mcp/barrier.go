@@ -121,7 +121,7 @@ func acknowledged(ctx context.Context, _ any, _ *mcpgo.SubscriptionsListenReques
 func (g *Gateway) reporter(ctx context.Context, meta *mcpgo.Meta) func(functions.Progress) {
 	events, _ := ctx.Value(barrierKey{}).(*barrier)
 	if meta == nil || meta.ProgressToken == nil || events == nil {
-		return func(functions.Progress) {}
+		return unheard
 	}
 	last := 0.0
 	return func(step functions.Progress) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 
@@ -50,6 +51,11 @@ func withConfirmation(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, confirmationKey{}, id)
 }
 
+type actingKey struct{}
+
+// acting marks calls that change something: when their answer is lost, nobody knows whether they did.
+func acting(ctx context.Context) context.Context { return context.WithValue(ctx, actingKey{}, true) }
+
 // Call implements Caller. Nothing of the request that came in goes on but the input: no header, no token.
 func (d *doors) Call(
 	ctx context.Context, tool *functions.Tool, input json.RawMessage, report func(functions.Progress),
@@ -72,22 +78,27 @@ func (d *doors) Call(
 	}
 	response, err := d.client.Do(request)
 	if err != nil {
-		return nil, failure(ctx, tool, err)
+		return nil, failure(ctx, tool, nil, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	answer, err := door.ReadAnswer(response, report)
 	if err != nil {
-		return nil, failure(ctx, tool, err)
+		return nil, failure(ctx, tool, response, err)
 	}
 	return answer, nil
 }
 
 // failure puts what went wrong on the way into words of ours. What a function itself said stays as it is.
-func failure(ctx context.Context, tool *functions.Tool, err error) error {
-	if _, ours := errors.AsType[*functions.Error](err); ours {
+func failure(ctx context.Context, tool *functions.Tool, response *http.Response, err error) error {
+	if coded, ours := errors.AsType[*functions.Error](err); ours && coded.RunID != "" {
 		return err
 	}
-	switch {
+	if ctx.Value(actingKey{}) != nil && mayHaveActed(response, err) {
+		return lost(ctx, tool, response, err)
+	}
+	switch _, ours := errors.AsType[*functions.Error](err); {
+	case ours:
+		return err
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return functions.Errorf(functions.DeadlineExceeded, "%s took longer than %s", tool.Name, tool.Timeout).
 			WithHint("call it again; nothing was changed").WithCause(err)
@@ -98,4 +109,36 @@ func failure(ctx context.Context, tool *functions.Tool, err error) error {
 		return functions.Errorf(functions.Unavailable, "%s does not answer", tool.Name).
 			WithHint("try again in a minute; the other tools are not affected").WithCause(err)
 	}
+}
+
+// mayHaveActed tells whether a function may have worked although its answer is lost. It has not where no connection was
+// made, or where the platform refused the call.
+func mayHaveActed(response *http.Response, err error) bool {
+	if response != nil {
+		return response.StatusCode < http.StatusMultipleChoices || response.StatusCode >= http.StatusInternalServerError
+	}
+	network, is := errors.AsType[*net.OpError](err)
+	return !is || network.Op != "dial"
+}
+
+// lost says of a call that acts that its outcome is not known. Silence would look like "nothing happened".
+func lost(ctx context.Context, tool *functions.Tool, response *http.Response, err error) error {
+	code, run := functions.Unavailable, ""
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		code = functions.DeadlineExceeded
+	}
+	if response != nil {
+		run = response.Header.Get("X-Run-Id")
+	}
+	hint := "the same call again is safe: it leaves what one call leaves"
+	if !tool.Hints.Idempotent {
+		hint = "look at the newest runs before you call it again"
+		if run != "" {
+			hint = "look at retention://run/" + run + " before you call it again"
+		}
+	}
+	coded := functions.Errorf(code, "the answer of %s was lost: its outcome is unknown, and it may have done its work", tool.Name).
+		WithHint(hint).WithCause(err)
+	coded.RunID = run
+	return coded
 }

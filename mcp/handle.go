@@ -25,16 +25,8 @@ func (g *Gateway) toolHandler(tool *functions.Tool) server.ToolHandlerFunc {
 			if form == nil { // the filter has refused it already
 				return functions.Errorf(functions.PermissionDenied, "%s is not offered to you", tool.Name)
 			}
-			input, err := form.check(call.Params.RawArguments)
-			if err != nil {
-				return err
-			}
-			answer, err := g.call(ctx, tool, input, g.reporter(ctx, call.Params.Meta))
-			if err != nil {
-				return err
-			}
-			told.run = runIn(answer)
-			result, err = form.result(answer)
+			var err error
+			result, err = g.handle(ctx, form, call, told)
 			return err
 		})
 		if err != nil {
@@ -42,6 +34,36 @@ func (g *Gateway) toolHandler(tool *functions.Tool) server.ToolHandlerFunc {
 		}
 		return result, nil
 	}
+}
+
+// handle does a call, once it is known that its caller may use this form of the tool.
+func (g *Gateway) handle(ctx context.Context, form *offered, call mcpgo.CallToolRequest, told *entry) (*mcpgo.CallToolResult, error) {
+	in, err := form.check(call.Params.RawArguments)
+	if err != nil {
+		return nil, err
+	}
+	report := g.reporter(ctx, call.Params.Meta)
+	if form.Scope == functions.ScopeAct && !in.dryRun {
+		if g.config.RequireHuman.on() && !asksPeople(ctx) {
+			return nil, functions.Errorf(functions.PermissionDenied, "%s acts, and here only for clients that can ask a person", form.Name).
+				WithHint("send dry_run true, or use a client with elicitation over MCP 2026-07-28")
+		}
+		if form.confirmed() {
+			deed, err := readDeed(form.Tool, in.input)
+			if err != nil {
+				return nil, err
+			}
+			c := &confirming{Gateway: g, form: form, request: call, told: told, report: report, deed: deed}
+			return c.confirm(ctx, in.token)
+		}
+		ctx = acting(ctx)
+	}
+	answer, err := g.call(ctx, form.Tool, in.input, report)
+	if err != nil {
+		return nil, err
+	}
+	told.run = runIn(answer)
+	return form.result(answer)
 }
 
 // call calls a function for who asks, if it may, within the function's time.

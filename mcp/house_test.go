@@ -75,6 +75,9 @@ type work struct {
 	brief func(context.Context, functions.GenerateBriefInput) (functions.GenerateBriefOutput, error)
 	queue func(context.Context, functions.BuildPriorityQueueInput) (functions.BuildPriorityQueueOutput, error)
 	read  func(context.Context, functions.ReadRecordInput) (functions.ReadRecordOutput, error)
+
+	audience func(context.Context, functions.ExportAudienceInput) (functions.ExportAudienceOutput, error)
+	playbook func(context.Context, functions.TriggerPlaybookInput) (functions.TriggerPlaybookOutput, error)
 }
 
 // doorsWith are real doors in a mode, with this work behind them.
@@ -92,6 +95,12 @@ func doorsWith(t *testing.T, mode door.Mode, behind work) map[string]http.Handle
 	}
 	if behind.queue != nil {
 		handlers[functions.BuildPriorityQueue.Name] = door.Handle(d, functions.BuildPriorityQueue, behind.queue)
+	}
+	if behind.audience != nil {
+		handlers[functions.ExportAudience.Name] = door.Handle(d, functions.ExportAudience, behind.audience)
+	}
+	if behind.playbook != nil {
+		handlers[functions.TriggerPlaybook.Name] = door.Handle(d, functions.TriggerPlaybook, behind.playbook)
 	}
 	if behind.read != nil {
 		handlers[functions.ReadRecord.Name] = door.Handle(d, functions.ReadRecord, behind.read)
@@ -171,8 +180,8 @@ func (b *safeBuffer) String() string {
 	return b.all.String()
 }
 
-// acting is a gateway of this machine with everything switched on.
-var acting = keyed("", nil)
+// switchedOn is a gateway of this machine with everything switched on.
+var switchedOn = keyed("", nil)
 
 // bearer is the key that the test's callers show where one is needed.
 const bearer = "tests-own"
@@ -194,7 +203,7 @@ func keyed(scopes string, beside map[string]string) map[string]string {
 func serve(t *testing.T, settings map[string]string, caller Caller) *served {
 	t.Helper()
 	if settings == nil {
-		settings = acting
+		settings = switchedOn
 	}
 	log := &safeBuffer{}
 	gateway, err := New(Options{
@@ -230,7 +239,9 @@ func (e era) message(id any, method string, params map[string]any) []byte {
 		}
 		meta["io.modelcontextprotocol/protocolVersion"] = string(e)
 		meta["io.modelcontextprotocol/clientInfo"] = map[string]any{"name": "test", "version": "1"}
-		meta["io.modelcontextprotocol/clientCapabilities"] = map[string]any{}
+		if meta["io.modelcontextprotocol/clientCapabilities"] == nil {
+			meta["io.modelcontextprotocol/clientCapabilities"] = map[string]any{}
+		}
 		full["_meta"] = meta
 	}
 	data, _ := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": id, "method": method, "params": full})
@@ -280,6 +291,15 @@ type rpc struct {
 		CacheScope        string
 		SupportedVersions []string
 		ProtocolVersion   string
+		ResultType        string
+		RequestState      string
+		InputRequests     map[string]struct {
+			Method string
+			Params struct {
+				Message         string
+				RequestedSchema json.RawMessage
+			}
+		}
 	}
 	Error *struct {
 		Code    int

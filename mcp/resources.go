@@ -79,12 +79,15 @@ func (g *Gateway) resourceHandler(read reading) func(context.Context, mcpgo.Read
 
 // record reads a record through the supporting function.
 func (g *Gateway) record(ctx context.Context, in functions.ReadRecordInput) (out functions.ReadRecordOutput, err error) {
-	err = g.ask(ctx, functions.ReadRecord, in, &out)
+	err = g.ask(ctx, functions.ReadRecord, in, &out, unheard)
 	return out, err
 }
 
+// unheard is for progress that nobody asked for.
+func unheard(functions.Progress) {}
+
 // ask calls a function with an input of the contract.
-func (g *Gateway) ask(ctx context.Context, tool *functions.Tool, in functions.Input, out any) error {
+func (g *Gateway) ask(ctx context.Context, tool *functions.Tool, in functions.Input, out any, report func(functions.Progress)) error {
 	if err := in.Check(); err != nil {
 		return err
 	}
@@ -92,7 +95,7 @@ func (g *Gateway) ask(ctx context.Context, tool *functions.Tool, in functions.In
 	if err != nil {
 		return err
 	}
-	answer, err := g.call(ctx, tool, input, func(functions.Progress) {})
+	answer, err := g.call(ctx, tool, input, report)
 	if err != nil {
 		return err
 	}
@@ -146,7 +149,7 @@ func (g *Gateway) readBrief(ctx context.Context, uri string, variables map[strin
 		in.Date = functions.DateRef(date)
 	}
 	var out functions.GenerateBriefOutput
-	if err := g.ask(ctx, functions.GenerateBrief, in, &out); err != nil {
+	if err := g.ask(ctx, functions.GenerateBrief, in, &out, unheard); err != nil {
 		return nil, err
 	}
 	return []mcpgo.ResourceContents{mcpgo.TextResourceContents{URI: uri, MIMEType: mediaMarkdown, Text: out.Text}}, nil

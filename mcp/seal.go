@@ -20,7 +20,9 @@ type seals struct {
 type purpose string
 
 const (
-	asAudit purpose = "audit" // digests in the audit line
+	asToken purpose = "confirm_token" // an argument that the model brings back
+	asState purpose = "requestState"  // what a client brings back with a person's answer
+	asAudit purpose = "audit"         // digests in the audit line
 )
 
 const keySize = 32

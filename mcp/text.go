@@ -68,35 +68,79 @@ func queueText(out functions.BuildPriorityQueueOutput) string {
 }
 
 func exportText(out functions.ExportAudienceOutput) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "Dry run for %s, nothing was written. %d of the %d customers in %s would be exported.",
+	text := fmt.Sprintf("Dry run for %s, nothing was written. %d of the %d customers in %s would be exported.",
 		out.Date, out.RowsExported, out.RowsAvailable, out.Tier)
+	if !out.DryRun {
+		text = fmt.Sprintf("Exported %d of the %d customers in %s of %s.", out.RowsExported, out.RowsAvailable, out.Tier, out.Date)
+		for _, place := range []struct{ name, url string }{{"CSV", out.CSVURL}, {"Sheet", out.GSheetURL}} {
+			if place.url != "" {
+				text += fmt.Sprintf(" %s: %s .", place.name, place.url)
+			}
+		}
+	}
+	for _, note := range out.Notes {
+		text += " " + strings.TrimRight(note, ". ") + "."
+	}
+	return text + leftOutText(out.LeftOut) + guardText(out.Guardrails)
+}
+
+func leftOutText(leftOut []functions.LeftOut) string {
+	var text strings.Builder
 	const told = 5
-	for _, left := range out.LeftOut[:min(len(out.LeftOut), told)] {
+	for _, left := range leftOut[:min(len(leftOut), told)] {
 		fmt.Fprintf(&text, " Left out: %d (%s).", left.Customers, left.Reason)
 	}
-	return text.String() + guardText(out.Guardrails)
+	return text.String()
 }
 
 func playbookText(out functions.TriggerPlaybookOutput) string {
-	text := fmt.Sprintf("Dry run of the playbook for %s, nothing was sent. Phase %s; %s.", out.Date, out.Phase, strings.TrimRight(out.Reason, ". "))
-	if plan := out.Plan; plan != nil {
-		var tiers []string
-		for _, tier := range plan.Tiers {
-			if tier.Exported {
-				tiers = append(tiers, fmt.Sprintf("%s %d", tier.Tier, tier.Customers))
-			}
-		}
-		leaves := "Nothing would leave the house"
-		if plan.Sends {
-			leaves = "It would notify " + plan.Channel
-		}
-		text += fmt.Sprintf(" %s; exported: %s.", leaves, listed(tiers))
-		if plan.Ticket != nil {
-			text += fmt.Sprintf(" Ticket: %s (%s).", plan.Ticket.Title, plan.Ticket.Priority)
-		}
+	reason := strings.TrimRight(out.Reason, ". ")
+	text := fmt.Sprintf("Dry run of the playbook for %s, nothing was sent. Phase %s; %s.", out.Date, out.Phase, reason)
+	switch {
+	case out.Plan != nil:
+		text += " " + planText(out.Plan)
+	case out.AlreadyDone:
+		text = fmt.Sprintf("The playbook of %s was sent before, by run %s: nothing was sent now.", out.Date, out.RunID) + artifactText(out)
+	case !out.DryRun:
+		text = fmt.Sprintf("The playbook of %s ran as %s: %s, delivery %s (phase %s; %s).", out.Date, out.RunID, out.Status, out.DeliveryState,
+			out.Phase, reason) + artifactText(out)
 	}
 	return text + guardText(out.Guardrails) + stale(out.RulesStale)
+}
+
+// artifactText says what a run left behind.
+func artifactText(out functions.TriggerPlaybookOutput) string {
+	var exports []string
+	for _, exported := range out.Artifacts.Exports {
+		exports = append(exports, fmt.Sprintf("%s %d", exported.Tier, exported.Rows))
+	}
+	text := fmt.Sprintf(" Exported: %s.", listed(exports))
+	if ticket := out.Artifacts.JiraTicket; ticket != "" {
+		text += " Ticket: " + ticket + "."
+	}
+	if mail := out.BackupMail; mail != nil && mail.Sent {
+		text += " A backup mail went to " + mail.ToRole + "."
+	}
+	return text
+}
+
+// planText says what a run would do.
+func planText(plan *functions.Plan) string {
+	var tiers []string
+	for _, tier := range plan.Tiers {
+		if tier.Exported {
+			tiers = append(tiers, fmt.Sprintf("%s %d", tier.Tier, tier.Customers))
+		}
+	}
+	text := "Nothing would leave the house"
+	if plan.Sends {
+		text = fmt.Sprintf("It would notify %s (mention: %s)", plan.Channel, plan.Mention)
+	}
+	text += fmt.Sprintf("; exported: %s.", listed(tiers))
+	if plan.Ticket != nil {
+		text += fmt.Sprintf(" Ticket: %s (%s).", plan.Ticket.Title, plan.Ticket.Priority)
+	}
+	return text
 }
 
 func tierText(tiers []functions.TierTotal) string {

@@ -63,8 +63,13 @@ func offer(tool *functions.Tool, dryRun bool) (*offered, error) {
 	return o, nil
 }
 
+// tokenName is the one argument that only the gateway knows.
+const tokenName = "confirm_token"
+
 // confirmed tells whether the tool does what reaches people or leaves the house, and so needs a confirmation.
-func (o *offered) confirmed() bool { return o.Scope == functions.ScopeAct && o.Hints.OpenWorld }
+func (o *offered) confirmed() bool {
+	return o.Scope == functions.ScopeAct && o.Hints.OpenWorld && !o.dryRun
+}
 
 // inputSchema is the contract's, without what is withheld and with the dry run fixed.
 func (o *offered) inputSchema() (json.RawMessage, error) {
@@ -81,13 +86,32 @@ func (o *offered) inputSchema() (json.RawMessage, error) {
 		required, _ := schema["required"].([]any)
 		schema["required"] = append(required, "dry_run")
 	}
-	for _, property := range properties {
-		if property, is := property.(map[string]any); is {
-			delete(property, "pattern") // its description says the same
-		}
+	if o.confirmed() {
+		properties[tokenName] = map[string]any{"type": "string", "description": "of the answer confirmation_required, after a person's yes"}
 	}
+	trim(properties)
 	o.arguments = slices.Sorted(maps.Keys(properties))
 	return json.Marshal(schema)
+}
+
+// trim takes out of the members of an input what their descriptions say too, or what the function says better when it
+// refuses.
+func trim(properties map[string]any) {
+	for _, property := range properties {
+		property, is := property.(map[string]any)
+		if !is {
+			continue
+		}
+		for _, word := range []string{"pattern", "minLength", "additionalProperties"} {
+			delete(property, word)
+		}
+		if property["default"] == false {
+			delete(property, "default")
+		}
+		if inner, is := property["properties"].(map[string]any); is {
+			trim(inner)
+		}
+	}
 }
 
 // describedLevels is how deep an answer is described: its members and theirs.
@@ -116,16 +140,37 @@ func (o *offered) outputSchema() (json.RawMessage, error) {
 			}
 		}
 	}
-	data, err := json.Marshal(small)
+	if o.output, err = resolved(small); err != nil {
+		return nil, err
+	}
+	if o.confirmed() {
+		admitPending(small)
+	}
+	return json.Marshal(small)
+}
+
+// admitPending lets a schema hold what the gateway answers by itself to a call that did nothing: of what a function answers it
+// has the day alone.
+func admitPending(schema map[string]any) {
+	schema["required"] = []string{"date"}
+	if members, is := schema["properties"].(map[string]any); is {
+		text := map[string]any{"type": "string"}
+		members["confirmation"] = map[string]any{"type": "string", "enum": []string{stateRequired, stateDeclined, stateCancelled}}
+		members[tokenName], members["expires_at"], members["summary"] = text, text, text
+	}
+}
+
+// resolved makes a schema fit to validate with.
+func resolved(plain map[string]any) (*jsonschema.Resolved, error) {
+	data, err := json.Marshal(plain)
 	if err != nil {
 		return nil, err
 	}
-	var compacted jsonschema.Schema
-	if err := json.Unmarshal(data, &compacted); err != nil {
+	var schema jsonschema.Schema
+	if err := json.Unmarshal(data, &schema); err != nil {
 		return nil, err
 	}
-	o.output, err = compacted.Resolve(nil)
-	return data, err
+	return schema.Resolve(nil)
 }
 
 // generic reads a schema as plain values.
@@ -142,11 +187,11 @@ func generic(schema *jsonschema.Schema) (map[string]any, error) {
 // compact keeps of a schema its types and members, so many levels of them, and the words of what stands at its top.
 func compact(schema map[string]any, levels int) map[string]any {
 	small := map[string]any{"type": schema["type"]}
-	if levels == 0 {
+	if levels <= 0 {
 		return small
 	}
 	if items, is := schema["items"].(map[string]any); is {
-		small["items"] = compact(items, levels)
+		small["items"] = compact(items, 0) // that there are rows, and of what type
 	}
 	properties, _ := schema["properties"].(map[string]any)
 	members := map[string]any{}
@@ -165,15 +210,22 @@ func compact(schema map[string]any, levels int) map[string]any {
 	return small
 }
 
+// arguments are those of a call, checked.
+type arguments struct {
+	input  json.RawMessage // for the function
+	token  string          // for us: what confirms the call
+	dryRun bool
+}
+
 // check reads the arguments of a call: an object that holds only known names, and the dry run where there is no other.
 // What the values must be is the function's to say.
-func (o *offered) check(raw json.RawMessage) (json.RawMessage, error) {
+func (o *offered) check(raw json.RawMessage) (in arguments, err error) {
 	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
 		raw = json.RawMessage("{}")
 	}
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &given); err != nil {
-		return nil, functions.Errorf(functions.InvalidArgument, "the arguments of %s are not an object", o.Name).WithHint(o.known())
+		return in, functions.Errorf(functions.InvalidArgument, "the arguments of %s are not an object", o.Name).WithHint(o.known())
 	}
 	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(given)) {
@@ -182,15 +234,22 @@ func (o *offered) check(raw json.RawMessage) (json.RawMessage, error) {
 		}
 	}
 	if len(unknown) > 0 {
-		return nil, functions.Errorf(functions.InvalidArgument, "%s does not take %s",
+		return in, functions.Errorf(functions.InvalidArgument, "%s does not take %s",
 			o.Name, strings.Join(unknown[:min(len(unknown), 5)], ", ")).WithHint(o.known())
 	}
-	if o.dryRun && string(given["dry_run"]) != "true" {
-		return nil, functions.Errorf(functions.PermissionDenied, "%s needs the scope %s; its dry run does not", o.Name, functions.ScopeAct).
+	if in.dryRun = string(given["dry_run"]) == "true"; o.dryRun && !in.dryRun {
+		return in, functions.Errorf(functions.PermissionDenied, "%s needs the scope %s; its dry run does not", o.Name, functions.ScopeAct).
 			WithHint("send dry_run true: it shows what would happen and changes nothing")
 	}
+	if token, has := given[tokenName]; has {
+		if json.Unmarshal(token, &in.token) != nil || in.token == "" {
+			return in, functions.Errorf(functions.InvalidArgument, "confirm_token is no token").WithHint(askAgain)
+		}
+		delete(given, tokenName)
+	}
 	// Written anew: a key that is there twice means the same to the function as it meant here.
-	return json.Marshal(given)
+	in.input, err = json.Marshal(given)
+	return in, err
 }
 
 func (o *offered) known() string { return "known: " + strings.Join(o.arguments, ", ") }

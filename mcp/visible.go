@@ -52,7 +52,7 @@ func (g *Gateway) formFor(who Principal, name string) *offered {
 		return f.whole
 	case !g.acts():
 		return nil
-	case slices.Contains(who.Scopes, functions.ScopeAct) && !f.whole.confirmed():
+	case slices.Contains(who.Scopes, functions.ScopeAct):
 		return f.whole
 	default:
 		return f.dry

@@ -148,8 +148,9 @@ func talk(t *testing.T, a *assistant) {
 			t.Errorf("%s: %+v", uri, answer)
 		}
 	}
-	// Nothing acts, whatever is asked.
-	if answer := a.ask(40, "tools/call", `{"name":"trigger_playbook","arguments":{"date":"latest"}}`); !answer.Result.IsError {
+	// Nothing that reaches people is done at once.
+	if answer := a.ask(40, "tools/call", `{"name":"trigger_playbook","arguments":{"date":"latest"}}`); len(answer.Result.Content) == 0 ||
+		!strings.HasPrefix(answer.Result.Content[0].Text, "confirmation_required") {
 		t.Errorf("a playbook ran: %+v", answer)
 	}
 	if err := a.hush(); err != nil {
