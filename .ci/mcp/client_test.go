@@ -65,7 +65,7 @@ func TestMain(m *testing.M) {
 func command(args ...string) *exec.Cmd {
 	cmd := exec.Command(program.path, args...)
 	cmd.Dir = program.folder
-	cmd.Env = []string{"HOME=" + program.folder, "PATH=" + os.Getenv("PATH")}
+	cmd.Env = []string{"HOME=" + program.folder, "PATH=" + os.Getenv("PATH"), "RETENTIONOPS_MCP_ACTIONS=true"}
 	return cmd
 }
 
@@ -384,7 +384,11 @@ func TestWhoGivesUpStopsTheFunction(t *testing.T) {
 					_, err := c.CallTool(ctx, &sdk.CallToolParams{Name: "build_priority_queue", Arguments: map[string]any{"dry_run": true}})
 					done <- err
 				}()
-				<-w.arrived
+				select {
+				case <-w.arrived:
+				case err := <-done:
+					t.Fatalf("the call came to nothing: %v", err)
+				}
 				giveUp()
 				if err := <-done; !errors.Is(err, context.Canceled) {
 					t.Errorf("the client got %v", err)

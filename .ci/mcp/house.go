@@ -54,8 +54,8 @@ var arguments = map[string]string{
 	"trigger_playbook": `{"date":"latest","dry_run":true}`,
 }
 
-// local are the settings of a gateway for this machine without a limit.
-var local = map[string]string{"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MCP_RATE": "0"}
+// local are the settings of a gateway for this machine that acts and has no limit.
+var local = map[string]string{"RETENTIONOPS_AUTH": "local", "RETENTIONOPS_MCP_RATE": "0", "RETENTIONOPS_MCP_ACTIONS": "true"}
 
 // newGateway is the product's own, as it is deployed but for its settings.
 func newGateway(settings map[string]string, logger *slog.Logger, caller gateway.Caller) (*gateway.Gateway, error) {
