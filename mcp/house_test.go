@@ -81,7 +81,7 @@ type work struct {
 }
 
 // doorsWith are real doors in a mode, with this work behind them.
-func doorsWith(t *testing.T, mode door.Mode, behind work) map[string]http.Handler {
+func doorsWith(t testing.TB, mode door.Mode, behind work) map[string]http.Handler {
 	t.Helper()
 	d := door.New(envconfig.MapLookuper(map[string]string{"RETENTIONOPS_AUTH": string(mode), "RETENTIONOPS_GATEWAY": gatewayAccount}),
 		slog.New(slog.DiscardHandler), time.Now, func() string { return ulid.Make().String() })
