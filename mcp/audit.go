@@ -54,7 +54,8 @@ func (g *Gateway) audited(
 			slog.String("arguments_digest", g.digest(arguments)), slog.String("request_id", id),
 			slog.Float64("seconds", g.now().Sub(began).Seconds()),
 		}
-		g.audit(ctx, told, id, attrs, err)
+		messageOf(ctx).ended(err)
+		g.audit(ctx, told, id, append(attrs, g.traceOf(ctx)...), err)
 	}()
 	return id, work(ctx, told)
 }

@@ -56,10 +56,10 @@ type actingKey struct{}
 // acting marks calls that change something: when their answer is lost, nobody knows whether they did.
 func acting(ctx context.Context) context.Context { return context.WithValue(ctx, actingKey{}, true) }
 
-// Call implements Caller. Nothing of the request that came in goes on but the input: no header, no token.
+// Call implements Caller. Nothing of the request that came in goes on but the input and its trace: no header, no token.
 func (d *doors) Call(
 	ctx context.Context, tool *functions.Tool, input json.RawMessage, report func(functions.Progress),
-) (json.RawMessage, error) {
+) (answer json.RawMessage, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(input))
 	if err != nil {
 		return nil, err
@@ -76,13 +76,14 @@ func (d *doors) Call(
 	if err := d.prepare(request, tool); err != nil {
 		return nil, err
 	}
+	span := startCall(request, tool)
 	response, err := d.client.Do(request)
+	defer func() { endCall(span, response, err) }()
 	if err != nil {
 		return nil, failure(ctx, tool, nil, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err := door.ReadAnswer(response, report)
-	if err != nil {
+	if answer, err = door.ReadAnswer(response, report); err != nil {
 		return nil, failure(ctx, tool, response, err)
 	}
 	return answer, nil

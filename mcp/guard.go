@@ -121,6 +121,7 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request, who Principal) er
 		}
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	defer g.telemetry.entered()()
 	events := newBarrier()
 	g.http.ServeHTTP(&eventWriter{ResponseWriter: w, events: events}, r.WithContext(withBarrier(r.Context(), events)))
 	return nil

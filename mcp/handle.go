@@ -20,6 +20,7 @@ const grace = 5 * time.Second
 func (g *Gateway) toolHandler(tool *functions.Tool) server.ToolHandlerFunc {
 	return func(ctx context.Context, call mcpgo.CallToolRequest) (*mcpgo.CallToolResult, error) {
 		var result *mcpgo.CallToolResult
+		messageOf(ctx).about(aTool, tool.Name)
 		id, err := g.audited(ctx, tool.Name, call.Params.RawArguments, func(ctx context.Context, told *entry) error {
 			form := g.formFor(principalOf(ctx), tool.Name)
 			if form == nil { // the filter has refused it already

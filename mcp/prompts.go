@@ -33,6 +33,7 @@ func (g *Gateway) promptHandler(name string, of prompt) func(context.Context, mc
 		if err != nil {
 			return nil, told(err, g.newID())
 		}
+		messageOf(ctx).about(aPrompt, name)
 		id, err := g.audited(ctx, "prompts/get "+name, arguments, func(ctx context.Context, _ *entry) (err error) {
 			result, err = of(ctx, request.Params.Arguments)
 			return err

@@ -37,12 +37,12 @@ type reading func(ctx context.Context, uri string, variables map[string]string) 
 func (g *Gateway) addResources() {
 	fixed := func(uri, name, title, media, description string, read reading) {
 		resource := mcpgo.NewResource(uri, name, mcpgo.WithResourceTitle(title), mcpgo.WithMIMEType(media), mcpgo.WithResourceDescription(description))
-		g.mcp.AddResource(resource, g.resourceHandler(read))
+		g.mcp.AddResource(resource, g.resourceHandler(uri, read))
 	}
 	template := func(uri, name, title, media, description string, read reading) {
 		resource := mcpgo.NewResourceTemplate(uri, name, mcpgo.WithTemplateTitle(title), mcpgo.WithTemplateMIMEType(media),
 			mcpgo.WithTemplateDescription(description))
-		g.mcp.AddResourceTemplate(resource, g.resourceHandler(read))
+		g.mcp.AddResourceTemplate(resource, g.resourceHandler(uri, read))
 	}
 	fixed(uriRules, "rules", "Rules in force", mediaYAML, "The rule files that judge, as deployed, with their version.", g.readRules)
 	fixed(uriVocabulary, "vocabulary", "Vocabulary of the rules", mediaYAML, "The fields and words that rules are written with.", g.readVocabulary)
@@ -55,8 +55,9 @@ func (g *Gateway) addResources() {
 		"The rules that were asked about one customer on a day (YYYY-MM-DD or latest), and what they found.", g.readExplanation)
 }
 
-// resourceHandler audits a reading and tells of its errors what the reader may know.
-func (g *Gateway) resourceHandler(read reading) func(context.Context, mcpgo.ReadResourceRequest) ([]mcpgo.ResourceContents, error) {
+// resourceHandler audits a reading and tells of its errors what the reader may know. Its address is as it is offered, with
+// the names of its variables.
+func (g *Gateway) resourceHandler(address string, read reading) func(context.Context, mcpgo.ReadResourceRequest) ([]mcpgo.ResourceContents, error) {
 	return func(ctx context.Context, request mcpgo.ReadResourceRequest) (contents []mcpgo.ResourceContents, err error) {
 		variables := map[string]string{}
 		for name, value := range request.Params.Arguments {
@@ -65,6 +66,7 @@ func (g *Gateway) resourceHandler(read reading) func(context.Context, mcpgo.Read
 			}
 		}
 		uri := request.Params.URI
+		messageOf(ctx).about(aResource, address)
 		id, err := g.audited(ctx, "resources/read", json.RawMessage(uri), func(ctx context.Context, told *entry) (err error) {
 			told.run = variables["run_id"]
 			contents, err = read(ctx, uri, variables)

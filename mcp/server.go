@@ -47,7 +47,9 @@ type Gateway struct {
 	closed *functions.Error // why nobody is let in over HTTP; nil when it is open
 	keys   door.Keyring
 	limits *limiter
-	seals  *seals // nil: nothing can be confirmed, and the tools that act are hidden
+
+	telemetry *telemetry
+	seals     *seals // nil: nothing can be confirmed, and the tools that act are hidden
 
 	auditKey []byte // of the digests in the log
 
@@ -80,6 +82,8 @@ func New(options Options) (*Gateway, error) {
 	g.closed = g.configure(options.Lookuper)
 	g.auditKey = g.seals.auditKey()
 	g.limits = newLimiter(g.config.Rate, options.Now)
+	g.telemetry = newTelemetry(options, version(g.config.Version))
+	traces := messages{g}
 	g.mcp = server.NewMCPServer("retentionops", version(g.config.Version),
 		server.WithTitle("RetentionOps"), server.WithInstructions(g.instructions()),
 		// No list ever changes while the process lives: a stream that waits for it would only be billed.
@@ -89,6 +93,7 @@ func New(options Options) (*Gateway, error) {
 		server.WithMethodCacheHints(mcpgo.MethodResourcesRead, 0, mcpgo.CacheScopePrivate),
 		server.WithLogger(slog.New(slog.DiscardHandler)), // the audit line says what is to be said
 		server.WithToolFilter(g.visible), server.WithHooks(g.hooks()),
+		server.WithTracer(traces), server.WithPropagator(traces), server.WithMetaPropagator(traces),
 	)
 	if err := g.addTools(); err != nil {
 		return nil, err
@@ -115,6 +120,9 @@ func (g *Gateway) Check() error {
 	}
 	return g.closed
 }
+
+// Close sends what is still kept of spans and measurements, in bounded time. Where none are sent it does nothing.
+func (g *Gateway) Close(ctx context.Context) { g.telemetry.close(ctx) }
 
 type principalKey struct{}
 

@@ -19,6 +19,7 @@ type settings struct {
 	Hosts   string    `env:"RETENTIONOPS_MCP_HOSTS"`            // names it is reached by; .example.com stands for all below
 	Origins string    `env:"RETENTIONOPS_MCP_ORIGINS"`          // web pages that may call; empty: none
 	Rate    int       `env:"RETENTIONOPS_MCP_RATE, default=60"` // calls a minute of one caller to one tool; 0: no limit
+	Project string    `env:"GOOGLE_CLOUD_PROJECT"`              // makes a trace id a link in Cloud Logging
 	Version string    `env:"RETENTIONOPS_VERSION"`              // the commit that was deployed
 
 	Actions      toggle `env:"RETENTIONOPS_MCP_ACTIONS"`       // whether the tools that act are offered

@@ -16,6 +16,7 @@ func (g *Gateway) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) e
 	if err := g.Check(); err != nil {
 		return err
 	}
+	defer g.telemetry.flush()
 	events := newBarrier()
 	stdio := server.NewStdioServer(g.mcp)
 	stdio.SetErrorLogger(slog.NewLogLogger(g.logger.Handler(), slog.LevelWarn))

@@ -1,0 +1,279 @@
+package mcp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sethvargo/go-envconfig"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
+	"go.opentelemetry.io/otel/semconv/v1.41.0/mcpconv"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+)
+
+// observed is what the gateway reads of OpenTelemetry's variables. Those of sampling, batches and further attributes of
+// the process (OTEL_TRACES_SAMPLER, OTEL_BSP_*, OTEL_METRIC_EXPORT_INTERVAL, OTEL_RESOURCE_ATTRIBUTES) its SDK reads.
+type observed struct {
+	Disabled bool   `env:"OTEL_SDK_DISABLED"`
+	Service  string `env:"OTEL_SERVICE_NAME"` // empty: retentionops-mcp
+	Endpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	Traces   string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`  // in place of ENDPOINT/v1/traces
+	Metrics  string `env:"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"` // in place of ENDPOINT/v1/metrics
+	Headers  string `env:"OTEL_EXPORTER_OTLP_HEADERS"`          // a secret: NAME=VALUE, several separated by commas
+	Protocol string `env:"OTEL_EXPORTER_OTLP_PROTOCOL, default=http/protobuf"`
+	Timeout  int    `env:"OTEL_EXPORTER_OTLP_TIMEOUT, default=10000"` // milliseconds
+}
+
+const (
+	flushPatience = 500 * time.Millisecond
+	flushPause    = 30 * time.Second // how long nobody waits again for a collector that took longer, or failed
+	metricsEvery  = 10 * time.Second // how often measurements are sent at the end of a call
+	lastPatience  = 2 * time.Second  // for what is still kept when the process ends
+)
+
+// telemetry sends spans and measurements to a collector over HTTP; where none is named it costs and does nothing.
+//
+// A Cloud Function's CPU stands still between two requests, and so does every batch that waits for a timer. So the last
+// call to end waits until what is kept has been sent, for a bounded time; under load the calls that go on keep the CPU,
+// and the batches go by themselves. A collector that does not answer is waited for once in half a minute.
+type telemetry struct {
+	tracer   trace.Tracer
+	duration mcpconv.ServerOperationDuration
+
+	traces   *sdktrace.TracerProvider // nil: none are sent
+	metrics  *sdkmetric.MeterProvider // nil: none are sent
+	now      func() time.Time
+	patience time.Duration // what a collector may take of the time of a call
+	underWay atomic.Int64
+
+	mu        sync.Mutex
+	pausedTil time.Time
+	measured  time.Time // when measurements were last sent at the end of a call
+}
+
+// newTelemetry never fails: with a fault in its settings nothing is sent, and the log says so once.
+func newTelemetry(options Options, version string) *telemetry {
+	t := &telemetry{now: options.Now, patience: flushPatience, tracer: tracenoop.NewTracerProvider().Tracer(scopeName)}
+	t.duration, _ = mcpconv.NewServerOperationDuration(nil) // counts nothing, and cannot fail
+	var from observed
+	err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &from, Lookuper: options.Lookuper})
+	if err == nil && !from.Disabled {
+		err = t.start(from, options.Logger, options.NewID(), version)
+	}
+	if err != nil {
+		options.Logger.WarnContext(context.Background(), "mcp: no telemetry is sent", slog.String("error", err.Error()))
+	}
+	return t
+}
+
+func (t *telemetry) start(from observed, logger *slog.Logger, instance, version string) error {
+	traces, err := signalAt(from.Traces, from.Endpoint, "/v1/traces")
+	if err != nil {
+		return err
+	}
+	metrics, err := signalAt(from.Metrics, from.Endpoint, "/v1/metrics")
+	if err != nil || traces == "" && metrics == "" {
+		return err
+	}
+	header, err := otlpHeaders(from.Headers)
+	if err != nil {
+		return err
+	}
+	if from.Protocol != "http/protobuf" || from.Timeout <= 0 {
+		return errors.New("OTEL_EXPORTER_OTLP_PROTOCOL is not http/protobuf, or OTEL_EXPORTER_OTLP_TIMEOUT no number of milliseconds")
+	}
+	who, err := identityOf(from.Service, instance, version)
+	if err != nil {
+		return err
+	}
+	to := &collector{
+		client: &http.Client{CheckRedirect: noRedirect, Timeout: time.Duration(from.Timeout) * time.Millisecond},
+		header: header, logger: logger, now: t.now, failed: t.pause,
+	}
+	if traces != "" {
+		t.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(who), sdktrace.WithBatcher(spanExporter{to, traces}))
+		t.tracer = t.traces.Tracer(scopeName, trace.WithInstrumentationVersion(version))
+	}
+	if metrics != "" {
+		t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(who), sdkmetric.WithExemplarFilter(exemplar.AlwaysOffFilter),
+			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter{to, metrics})))
+		t.duration, err = mcpconv.NewServerOperationDuration(t.metrics.Meter(scopeName, metric.WithInstrumentationVersion(version)),
+			metric.WithExplicitBucketBoundaries(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300))
+	}
+	return err
+}
+
+// signalAt is where a signal goes: to its own address as it stands, or below the common one; nowhere when neither is set.
+func signalAt(own, common, path string) (string, error) {
+	address := own
+	if own == "" && common != "" {
+		address = strings.TrimRight(common, "/") + path
+	}
+	if address == "" {
+		return "", nil
+	}
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Host == "" || parsed.User != nil || parsed.Scheme != "https" && parsed.Scheme != "http" {
+		return "", errors.New("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used: write https://HOST[:PORT][/PATH], credentials in OTEL_EXPORTER_OTLP_HEADERS")
+	}
+	return address, nil
+}
+
+// otlpHeaders reads NAME=VALUE, separated by commas, the values as in a URL. No error quotes them.
+func otlpHeaders(text string) (http.Header, error) {
+	header := http.Header{}
+	for pair := range strings.SplitSeq(text, ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		name, value, is := strings.Cut(pair, "=")
+		plain, err := url.PathUnescape(strings.TrimSpace(value))
+		if name = strings.TrimSpace(name); !is || err != nil || name == "" {
+			return nil, errors.New("OTEL_EXPORTER_OTLP_HEADERS cannot be used: write NAME=VALUE, several separated by commas")
+		}
+		header.Set(name, plain)
+	}
+	return header, nil
+}
+
+// identityOf is what spans and measurements say of the process: nothing of its machine, its user or its arguments.
+func identityOf(service, instance, version string) (*resource.Resource, error) {
+	named := resource.WithAttributes(semconv.ServiceName("retentionops-mcp"))
+	told := resource.WithFromEnv() // OTEL_RESOURCE_ATTRIBUTES
+	ours := resource.WithAttributes(semconv.ServiceVersion(version), semconv.ServiceInstanceID(instance))
+	if service != "" {
+		ours = resource.WithAttributes(semconv.ServiceName(service), semconv.ServiceVersion(version), semconv.ServiceInstanceID(instance))
+	}
+	return resource.New(context.Background(), named, told, resource.WithTelemetrySDK(), ours)
+}
+
+// entered counts a call that has begun. What it returns is called when the call has ended, and sends what is kept when
+// no other call is under way.
+func (t *telemetry) entered() (left func()) {
+	if t.traces == nil && t.metrics == nil {
+		return func() {}
+	}
+	t.underWay.Add(1)
+	return func() {
+		if t.underWay.Add(-1) == 0 {
+			t.flush()
+		}
+	}
+}
+
+func (t *telemetry) flush() {
+	now := t.now()
+	t.mu.Lock()
+	paused, measure := now.Before(t.pausedTil), now.Sub(t.measured) >= metricsEvery
+	if !paused && measure {
+		t.measured = now
+	}
+	t.mu.Unlock()
+	if paused {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), t.patience)
+	defer cancel()
+	if t.send(ctx, measure) != nil {
+		t.pause()
+	}
+}
+
+// send sends both signals at once.
+func (t *telemetry) send(ctx context.Context, measurements bool) error {
+	var both sync.WaitGroup
+	var spans, measured error
+	if t.traces != nil {
+		both.Go(func() { spans = t.traces.ForceFlush(ctx) })
+	}
+	if t.metrics != nil && measurements {
+		both.Go(func() { measured = t.metrics.ForceFlush(ctx) })
+	}
+	both.Wait()
+	return errors.Join(spans, measured)
+}
+
+// pause lets the calls of the next time not wait.
+func (t *telemetry) pause() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pausedTil = t.now().Add(flushPause)
+}
+
+// close sends what is still kept, for a bounded time, and ends what works in the background.
+func (t *telemetry) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastPatience)
+	defer cancel()
+	var both sync.WaitGroup
+	if t.traces != nil {
+		both.Go(func() { _ = t.traces.Shutdown(ctx) }) // what went wrong the collector has logged
+	}
+	if t.metrics != nil {
+		both.Go(func() { _ = t.metrics.Shutdown(ctx) })
+	}
+	both.Wait()
+}
+
+// collector is who the telemetry is sent to. What it does not take is lost: nobody waits longer, and nothing fails.
+type collector struct {
+	client *http.Client
+	header http.Header
+	logger *slog.Logger
+	now    func() time.Time
+	failed func()
+
+	mu     sync.Mutex
+	logged time.Time
+}
+
+// post sends one message. An error is logged, once a minute, without the address and the headers; it is not returned,
+// as the SDK would write it where no line belongs.
+func (c *collector) post(ctx context.Context, address string, body []byte) {
+	err := c.try(ctx, address, body)
+	if err == nil {
+		return
+	}
+	c.failed()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.now(); now.Sub(c.logged) >= time.Minute {
+		c.logged = now
+		c.logger.WarnContext(ctx, "mcp: telemetry is lost", slog.String("error", err.Error()))
+	}
+}
+
+func (c *collector) try(ctx context.Context, address string, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("its address cannot be used")
+	}
+	request.Header = c.header.Clone()
+	request.Header.Set("Content-Type", "application/x-protobuf")
+	response, err := c.client.Do(request)
+	if failed, is := errors.AsType[*url.Error](err); is {
+		return fmt.Errorf("the collector cannot be reached: %w", failed.Err)
+	} else if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16)) // so that the connection is used again
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("the collector answers with status %d", response.StatusCode)
+	}
+	return nil
+}
