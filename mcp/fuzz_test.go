@@ -181,16 +181,16 @@ func idOf(body []byte) (id any, has bool) {
 	return id, has
 }
 
-// asking is a method with its params.
-type asking struct {
+// inquiry is a method with its params.
+type inquiry struct {
 	method string
 	params map[string]any
 }
 
 // honestly are requests of every kind.
-func honestly(e era) []asking {
+func honestly(e era) []inquiry {
 	token := map[string]any{"progressToken": "p"}
-	return []asking{
+	return []inquiry{
 		{"initialize", map[string]any{"protocolVersion": string(e), "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "t", "version": "1"}}},
 		{"server/discover", nil},
 		{"ping", nil},

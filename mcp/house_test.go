@@ -81,8 +81,8 @@ type work struct {
 }
 
 // doorsWith are real doors in a mode, with this work behind them.
-func doorsWith(t testing.TB, mode door.Mode, behind work) map[string]http.Handler {
-	t.Helper()
+func doorsWith(tb testing.TB, mode door.Mode, behind work) map[string]http.Handler {
+	tb.Helper()
 	d := door.New(envconfig.MapLookuper(map[string]string{"RETENTIONOPS_AUTH": string(mode), "RETENTIONOPS_GATEWAY": gatewayAccount}),
 		slog.New(slog.DiscardHandler), time.Now, func() string { return ulid.Make().String() })
 	handlers := map[string]http.Handler{}
