@@ -316,7 +316,9 @@ func shown(got answered) (code, reads string) {
 			Message string
 		}
 		Result struct {
-			StructuredContent struct{ Code, Detail, Hint string }
+			Meta struct {
+				Problem struct{ Code, Detail, Hint string } `json:"retentionops/problem"`
+			} `json:"_meta"`
 		}
 	}
 	if len(got.body) == 0 {
@@ -325,7 +327,7 @@ func shown(got answered) (code, reads string) {
 	if json.Unmarshal(got.body, &whole) != nil {
 		return status, "`" + strings.TrimSpace(string(got.body)) + "`"
 	}
-	switch inner := whole.Result.StructuredContent; {
+	switch inner := whole.Result.Meta.Problem; {
 	case whole.Error != nil:
 		return fmt.Sprintf("%s, JSON-RPC %d", status, whole.Error.Code), withoutIDs(whole.Error.Message)
 	case inner.Code != "":

@@ -124,8 +124,12 @@ func longest(path string, value map[string]any) (found list) {
 	return found
 }
 
+// problemKey is where an error stands in the _meta of a result, for programs.
+const problemKey = "retentionops/problem"
+
 // problem makes of an error what an assistant can read and mend by itself. Of an error that is not the contract's it
-// learns an id alone, under which the text is logged.
+// learns an id alone, under which the text is logged. It is no structured content: clients hold that against the schema
+// of the tool's answers, error or not, and throw away what does not fit.
 func problem(err error, id string) *mcpgo.CallToolResult {
 	document := functions.ProblemOf(err, id)
 	lines := []string{cmp.Or(document.Detail, document.Title) + "."}
@@ -133,13 +137,14 @@ func problem(err error, id string) *mcpgo.CallToolResult {
 		lines = append(lines, "Hint: "+document.Hint+".")
 	}
 	lines = append(lines, fmt.Sprintf("(code %s, run_id %s)", document.Code, document.RunID))
+	out := mcpgo.NewToolResultError(strings.Join(lines, " "))
 	content := map[string]any{"code": document.Code, "detail": document.Detail, "hint": document.Hint, "run_id": document.RunID}
 	if document.Result != nil {
 		if encoded, err := json.Marshal(document.Result); err == nil && len(encoded) <= maxResult {
 			content["result"] = json.RawMessage(encoded)
+			out.Content = append(out.Content, mcpgo.NewTextContent(string(encoded)))
 		}
 	}
-	out := mcpgo.NewToolResultStructured(content, strings.Join(lines, " "))
-	out.IsError = true
+	out.Meta = mcpgo.NewMetaFromMap(map[string]any{problemKey: content})
 	return out
 }

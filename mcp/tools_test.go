@@ -130,7 +130,7 @@ func TestWhatMayNotBeAskedIsSaidReadably(t *testing.T) {
 			t.Parallel()
 			for _, e := range eras {
 				got := gateway.tool(t, e, tc.tool, tc.arguments)
-				if !got.Result.IsError || got.Error != nil {
+				if !got.Result.IsError || got.Error != nil || got.Result.StructuredContent != nil {
 					t.Fatalf("%s: %s", e, got.body)
 				}
 				for _, words := range tc.says {
