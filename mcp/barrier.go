@@ -123,11 +123,14 @@ func (g *Gateway) reporter(ctx context.Context, meta *mcpgo.Meta) func(functions
 	if meta == nil || meta.ProgressToken == nil || events == nil {
 		return unheard
 	}
-	last := 0.0
+	last, between := 0.0, 1.0 // as long as nobody counts, each step is one
 	return func(step functions.Progress) {
+		if step.Step > 0 {
+			between = 1.0 / 64
+		}
 		value := float64(step.Step)
 		if value <= last {
-			value = last + 1.0/64 // it must rise
+			value = last + between // it must rise
 		}
 		last = value
 		params := map[string]any{"progressToken": meta.ProgressToken, "progress": value, "message": step.Message}
