@@ -71,13 +71,21 @@ func (g *Gateway) handle(ctx context.Context, form *offered, call mcpgo.CallTool
 func (g *Gateway) call(
 	ctx context.Context, tool *functions.Tool, input json.RawMessage, report func(functions.Progress),
 ) (json.RawMessage, error) {
-	if !slices.Contains(principalOf(ctx).Scopes, functions.ScopeRead) {
-		return nil, functions.Errorf(functions.PermissionDenied, "%s needs the scope %s", tool.Name, functions.ScopeRead).
-			WithHint("ask the operator for a key with that scope")
+	if err := mayRead(ctx, tool); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, tool.Timeout+grace)
 	defer cancel()
 	return g.caller.Call(ctx, tool, input, report)
+}
+
+// mayRead tells whether who asks may read at all.
+func mayRead(ctx context.Context, tool *functions.Tool) error {
+	if slices.Contains(principalOf(ctx).Scopes, functions.ScopeRead) {
+		return nil
+	}
+	return functions.Errorf(functions.PermissionDenied, "%s needs the scope %s", tool.Name, functions.ScopeRead).
+		WithHint("ask the operator for a key with that scope")
 }
 
 // told makes of an error one that mcp-go may send: what is written for the caller, or an id.

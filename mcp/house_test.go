@@ -73,6 +73,7 @@ func tokenFor(audience string, expires time.Time) string {
 type work struct {
 	alert func(context.Context, functions.GetAlertDecisionInput) (functions.GetAlertDecisionOutput, error)
 	brief func(context.Context, functions.GenerateBriefInput) (functions.GenerateBriefOutput, error)
+	sizes func(context.Context, functions.GetOperationalContextInput) (functions.GetOperationalContextOutput, error)
 	queue func(context.Context, functions.BuildPriorityQueueInput) (functions.BuildPriorityQueueOutput, error)
 	read  func(context.Context, functions.ReadRecordInput) (functions.ReadRecordOutput, error)
 
@@ -90,6 +91,9 @@ func doorsWith(tb testing.TB, mode door.Mode, behind work) map[string]http.Handl
 		behind.alert = anAlert
 	}
 	handlers[functions.GetAlertDecision.Name] = door.Handle(d, functions.GetAlertDecision, behind.alert)
+	if behind.sizes != nil {
+		handlers[functions.GetOperationalContext.Name] = door.Handle(d, functions.GetOperationalContext, behind.sizes)
+	}
 	if behind.brief != nil {
 		handlers[functions.GenerateBrief.Name] = door.Handle(d, functions.GenerateBrief, behind.brief)
 	}

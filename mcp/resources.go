@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
@@ -17,7 +16,11 @@ import (
 const (
 	uriRules       = "retention://rules"
 	uriRulesOf     = "retention://rules/{rules_version}"
+	uriRulebook    = "retention://rulebook"
+	uriRulebookOf  = "retention://rulebook/{rules_version}"
 	uriVocabulary  = "retention://vocabulary"
+	uriAlert       = "retention://alert/{date}"
+	uriContext     = "retention://context/{date}"
 	uriBrief       = "retention://brief/latest"
 	uriBriefOf     = "retention://brief/{date}"
 	uriRun         = "retention://run/{run_id}"
@@ -45,9 +48,16 @@ func (g *Gateway) addResources() {
 		g.mcp.AddResourceTemplate(resource, g.resourceHandler(uri, read))
 	}
 	fixed(uriRules, "rules", "Rules in force", mediaYAML, "The rule files that judge, as deployed, with their version.", g.readRules)
+	fixed(uriRulebook, "rulebook", "The rules in words", mediaMarkdown,
+		"What the rules in force say: tiers, actions, score, playbooks, guardrails, vocabulary.", g.readRulebook)
 	fixed(uriVocabulary, "vocabulary", "Vocabulary of the rules", mediaYAML, "The fields and words that rules are written with.", g.readVocabulary)
 	fixed(uriBrief, "brief_latest", "Latest brief", mediaMarkdown, "The brief of the newest alert day.", g.readBrief)
 	template(uriRulesOf, "rules_of_version", "Rules of a version", mediaYAML, "The rule files of a version that a run or a queue names.", g.readRules)
+	template(uriRulebookOf, "rulebook_of_version", "Rules of a version in words", mediaMarkdown,
+		"What the rules that judge said in a version that a run or a queue names.", g.readRulebook)
+	template(uriAlert, "alert", "Alert of a day", mediaJSON, "The decision of a day (YYYY-MM-DD or latest) as get_alert_decision gives it.", g.readAlert)
+	template(uriContext, "context", "Customers of a day", mediaJSON,
+		"Customers by status, risk and tier as get_operational_context gives them; of the newest day alone.", g.readContext)
 	template(uriBriefOf, "brief", "Brief of a day", mediaMarkdown, "The brief of a day: YYYY-MM-DD or latest.", g.readBrief)
 	template(uriRun, "run", "A run", mediaJSON, "One run of the audit log.", g.readRun)
 	template(uriRuns, "runs", "Runs of a month", mediaJSON, "The runs of a month, YYYY-MM, newest first.", g.readRuns)
@@ -129,7 +139,36 @@ func (g *Gateway) readRules(ctx context.Context, uri string, variables map[strin
 
 // ruleText is a rule file with its version as its first comment.
 func ruleText(uri, version string, file functions.RuleFile) mcpgo.TextResourceContents {
-	return mcpgo.TextResourceContents{URI: uri, MIMEType: mediaYAML, Text: fmt.Sprintf("# %s, rules_version %s\n%s", file.Name, version, file.Text)}
+	return plainText(uri, mediaYAML, fmt.Sprintf("# %s, rules_version %s\n%s", file.Name, version, file.Text))
+}
+
+// readRulebook gives the rules in words, which say their version themselves.
+func (g *Gateway) readRulebook(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
+	out, err := g.record(ctx, functions.ReadRecordInput{Record: functions.RecordRulebook, RulesVersion: variables["rules_version"]})
+	if err != nil {
+		return nil, err
+	}
+	if out.Rulebook == nil {
+		return nil, errors.New("the answer holds no rule book")
+	}
+	return []mcpgo.ResourceContents{plainText(uri, mediaMarkdown, out.Rulebook.Text)}, nil
+}
+
+// readAlert and readContext give what the tool of the day gives, every digit as it came.
+func (g *Gateway) readAlert(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
+	var answer json.RawMessage
+	if err := g.ask(ctx, functions.GetAlertDecision, functions.GetAlertDecisionInput{Date: functions.DateRef(variables["date"])}, &answer, unheard); err != nil {
+		return nil, err
+	}
+	return document(uri, answer)
+}
+
+func (g *Gateway) readContext(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
+	var answer json.RawMessage
+	if err := g.ask(ctx, functions.GetOperationalContext, functions.GetOperationalContextInput{Date: functions.DateRef(variables["date"])}, &answer, unheard); err != nil {
+		return nil, err
+	}
+	return document(uri, answer)
 }
 
 func (g *Gateway) readVocabulary(ctx context.Context, uri string, _ map[string]string) ([]mcpgo.ResourceContents, error) {
@@ -154,7 +193,7 @@ func (g *Gateway) readBrief(ctx context.Context, uri string, variables map[strin
 	if err := g.ask(ctx, functions.GenerateBrief, in, &out, unheard); err != nil {
 		return nil, err
 	}
-	return []mcpgo.ResourceContents{mcpgo.TextResourceContents{URI: uri, MIMEType: mediaMarkdown, Text: out.Text}}, nil
+	return []mcpgo.ResourceContents{plainText(uri, mediaMarkdown, out.Text)}, nil
 }
 
 func (g *Gateway) readRun(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
@@ -168,32 +207,15 @@ func (g *Gateway) readRun(ctx context.Context, uri string, variables map[string]
 	return document(uri, out.Runs[0])
 }
 
-var month = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
-
-// runs are the newest runs, as many as are given at once.
-func (g *Gateway) runs(ctx context.Context) ([]functions.Run, error) {
-	out, err := g.record(ctx, functions.ReadRecordInput{Record: functions.RecordRuns, Limit: new(functions.MaxRuns)})
-	return out.Runs, err
-}
-
 func (g *Gateway) readRuns(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
-	wanted := variables["month"]
-	if !month.MatchString(wanted) {
-		return nil, functions.Errorf(functions.InvalidArgument, "that is no month").WithHint("write YYYY-MM")
-	}
-	runs, err := g.runs(ctx)
+	month := functions.Month(variables["month"])
+	out, err := g.record(ctx, functions.ReadRecordInput{Record: functions.RecordRuns, Month: month, Limit: new(functions.MaxRuns)})
 	if err != nil {
 		return nil, err
 	}
-	kept := []functions.Run{}
-	for _, run := range runs {
-		if run.RunTimestamp.UTC().Format("2006-01") == wanted {
-			kept = append(kept, run)
-		}
-	}
-	answer := map[string]any{"month": wanted, "runs": kept}
-	if oldest := len(runs); oldest == functions.MaxRuns && runs[oldest-1].RunTimestamp.UTC().Format("2006-01") >= wanted {
-		answer["incomplete"] = fmt.Sprintf("only the newest %d runs of the log are reached", functions.MaxRuns)
+	answer := map[string]any{"month": month, "runs": append([]functions.Run{}, out.Runs...)}
+	if len(out.Runs) == functions.MaxRuns {
+		answer["incomplete"] = fmt.Sprintf("the newest %d runs of the month", functions.MaxRuns)
 	}
 	return document(uri, answer)
 }
@@ -214,6 +236,15 @@ func (g *Gateway) explanation(ctx context.Context, customer, date string) (*func
 		err = errors.New("the answer holds no explanation")
 	}
 	return out.Explanation, err
+}
+
+// plainText is a text, which says when its end is missing.
+func plainText(uri, media, text string) mcpgo.TextResourceContents {
+	if len(text) > maxResult {
+		const notice = "\n# The end is left out: this text is longer than %d KB.\n"
+		text = strings.ToValidUTF8(text[:maxResult], "") + fmt.Sprintf(notice, maxResult>>10)
+	}
+	return mcpgo.TextResourceContents{URI: uri, MIMEType: media, Text: text}
 }
 
 // document is a value as a JSON document, shortened like the answer of a tool.

@@ -41,7 +41,8 @@ type Options struct {
 	Caller   Caller
 }
 
-// Gateway serves the tools to assistants. It keeps nothing between two requests but the limits of its callers.
+// Gateway serves the tools to assistants. It keeps nothing between two requests but the limits of its callers, and for a
+// moment the newest runs, for completions.
 type Gateway struct {
 	config settings
 	closed *functions.Error // why nobody is let in over HTTP; nil when it is open
@@ -84,11 +85,12 @@ func New(options Options) (*Gateway, error) {
 	g.limits = newLimiter(g.config.Rate, options.Now)
 	g.telemetry = newTelemetry(options, version(g.config.Version))
 	traces := messages{g}
+	completions := &completer{g: g}
 	g.mcp = server.NewMCPServer("retentionops", version(g.config.Version),
 		server.WithTitle("RetentionOps"), server.WithInstructions(g.instructions()),
 		// No list ever changes while the process lives: a stream that waits for it would only be billed.
 		server.WithToolCapabilities(false), server.WithResourceCapabilities(false, false), server.WithPromptCapabilities(false),
-		server.WithCompletions(), server.WithPromptCompletionProvider(completer{g}), server.WithResourceCompletionProvider(completer{g}),
+		server.WithCompletions(), server.WithPromptCompletionProvider(completions), server.WithResourceCompletionProvider(completions),
 		server.WithCacheHints(listsFresh.Milliseconds(), mcpgo.CacheScopePrivate),
 		server.WithMethodCacheHints(mcpgo.MethodResourcesRead, 0, mcpgo.CacheScopePrivate),
 		server.WithLogger(slog.New(slog.DiscardHandler)), // the audit line says what is to be said
