@@ -30,8 +30,6 @@ type Caller interface {
 type Principal struct {
 	Name   string
 	Scopes []functions.Scope
-
-	stepsUp bool // it can come again with more scopes: it has them of an authorization server
 }
 
 // Options are what a gateway needs of its program.
@@ -92,17 +90,19 @@ func New(options Options) (*Gateway, error) {
 		server.WithTitle("RetentionOps"), server.WithInstructions(g.instructions()),
 		// No list ever changes while the process lives: a stream that waits for it would only be billed.
 		server.WithToolCapabilities(false), server.WithResourceCapabilities(false, false), server.WithPromptCapabilities(false),
+		server.WithExtensions(extensions),
 		server.WithCompletions(), server.WithPromptCompletionProvider(completions), server.WithResourceCompletionProvider(completions),
 		server.WithCacheHints(listsFresh.Milliseconds(), mcpgo.CacheScopePrivate),
 		server.WithMethodCacheHints(mcpgo.MethodResourcesRead, 0, mcpgo.CacheScopePrivate),
 		server.WithLogger(slog.New(slog.DiscardHandler)), // the audit line says what is to be said
-		server.WithToolFilter(g.visible), server.WithToolFilter(narrowed), server.WithHooks(g.hooks()),
+		server.WithToolFilter(g.visible), server.WithHooks(g.hooks()),
 		server.WithTracer(traces), server.WithPropagator(traces), server.WithMetaPropagator(traces),
 	)
 	if err := g.addTools(); err != nil {
 		return nil, err
 	}
 	g.addResources()
+	g.addApp()
 	g.addPrompts()
 	g.http = server.NewStreamableHTTPServer(g.mcp, server.WithStateLess(true), server.WithDisableStreaming(true),
 		server.WithDisableLocalhostProtection(true), // the guard looks at the Host, with a list

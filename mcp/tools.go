@@ -56,6 +56,7 @@ func offer(tool *functions.Tool, dryRun bool) (*offered, error) {
 	o.definition = mcpgo.NewToolWithRawSchema(tool.Name, description, input)
 	o.definition.Title = tool.Title
 	o.definition.RawOutputSchema = output
+	o.definition.Meta = appMeta(tool)
 	o.definition.Annotations = mcpgo.ToolAnnotation{
 		ReadOnlyHint: &hints.ReadOnly, DestructiveHint: &hints.Destructive,
 		IdempotentHint: &hints.Idempotent, OpenWorldHint: &hints.OpenWorld,

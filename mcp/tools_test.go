@@ -38,7 +38,7 @@ func (s *served) seen(t *testing.T, e era) (names []string, tools []json.RawMess
 // byte of it.
 func TestTheListOfToolsIsWholeAndSmall(t *testing.T) {
 	t.Parallel()
-	const most = 12<<10 - 400 // bytes; the rest is for what hosts ask of a tool with a page
+	const most = 12 << 10 // bytes
 	for file, scopes := range map[string]string{"tools.json": "read+act", "tools_read.json": "read"} {
 		gateway := serve(t, keyed(scopes, nil), Local(nil))
 		for _, e := range eras {

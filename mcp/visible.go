@@ -72,10 +72,11 @@ func (g *Gateway) visible(ctx context.Context, tools []mcpgo.Tool) []mcpgo.Tool 
 }
 
 // hooks audit what mcp-go refuses by itself: a call of a tool that is hidden or that there is not. And they keep the order
-// of a subscription, and the codes of errors for its span.
+// of a subscription, the codes of errors for its span, and let a host keep the app.
 func (g *Gateway) hooks() *server.Hooks {
 	hooks := &server.Hooks{}
 	hooks.AddAfterSubscriptionsListen(acknowledged)
+	hooks.AddAfterReadResource(keepApp)
 	hooks.AddOnError(answeredWith)
 	hooks.AddOnError(func(ctx context.Context, _ any, method mcpgo.MCPMethod, message any, err error) {
 		call, is := message.(*mcpgo.CallToolRequest)
