@@ -51,8 +51,12 @@ func unknown(w http.ResponseWriter, _ *http.Request) {
 	for _, tool := range functions.Tools {
 		names = append(names, "/"+tool.Name)
 	}
-	problem := functions.ProblemOf(functions.Errorf(functions.NotFound, "there is nothing at this path").
-		WithHint("tools: "+strings.Join(names, ", ")), "")
+	refuse(w, functions.Errorf(functions.NotFound, "there is nothing at this path").WithHint("tools: "+strings.Join(names, ", ")))
+}
+
+// refuse answers with a problem document where no door answers.
+func refuse(w http.ResponseWriter, err error) {
+	problem := functions.ProblemOf(err, "")
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(problem.Status)
 	_ = json.NewEncoder(w).Encode(problem) // whoever has hung up cannot be told

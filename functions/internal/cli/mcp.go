@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"net/http"
-
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/mcp"
@@ -33,11 +31,7 @@ func (c *command) mcp() *cobra.Command {
 				if err := c.ready(cmd.Context(), env); err != nil {
 					return err
 				}
-				doors := map[string]http.Handler{}
-				for tool, handler := range handlers {
-					doors[tool.Name] = handler(env)
-				}
-				functions = mcp.Local(doors)
+				functions = mcp.Local(doors(env, ""))
 			}
 			gateway, err := mcp.New(mcp.Options{
 				Lookuper: env.Lookuper(), Logger: env.Logger(), Now: c.Now, NewID: c.NewID, Caller: functions,

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"os"
@@ -27,8 +25,7 @@ var rulesPage = template.Must(template.New("rules_page.html.tmpl").Parse(rulesPa
 
 // pagePolicy lets a page show its own style and nothing else: no script, no picture from elsewhere, no form.
 func pagePolicy(style string) string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
+	return "default-src 'none'; style-src " + sourceOf(style) + "; base-uri 'none'; form-action 'none'"
 }
 
 // rulesView is what the page shows.

@@ -9,6 +9,7 @@ import (
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/door"
 	"github.com/retentionops/retentionops/functions/internal/setup"
+	"github.com/retentionops/retentionops/mcp"
 )
 
 func (c *command) serve() *cobra.Command {
@@ -17,32 +18,33 @@ func (c *command) serve() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the six tools over HTTP on this machine",
 		Long: "Serves every tool at /<tool>, as the deployed functions do: POST a JSON object, GET for a health line.\n" +
-			"Without RETENTIONOPS_AUTH it serves callers of this machine only (mode local).\n" +
+			"Without RETENTIONOPS_AUTH it serves callers of this machine only (mode local). Then it also shows the action pack of a\n" +
+			"day at /, as a page. Assistants find the gateway (MCP) at /mcp.\n" +
 			"It holds the embedded warehouse: other commands talk to it with --url while it runs.",
 		Example: `  retentionops serve
   retentionops serve --addr 127.0.0.1:9000 --warehouse duckdb:.retentionops/demo/warehouse.duckdb
   curl -s -X POST http://127.0.0.1:8080/get_alert_decision -H 'Content-Type: application/json' -d '{"date": "latest"}'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			overrides := map[string]string{}
-			switch mode, _ := c.Lookuper.Lookup("RETENTIONOPS_AUTH"); door.Mode(mode) {
-			case "":
-				overrides["RETENTIONOPS_AUTH"] = string(door.ModeLocal)
-			case door.ModeIAM: // here no platform has verified anybody
-				return functions.Errorf(functions.InvalidArgument, "serve cannot run with RETENTIONOPS_AUTH=iam: nothing verifies callers here").
-					WithHint("use local, or key")
-			default: // the door judges it
+			overrides, key, err := c.serveSettings()
+			if err != nil {
+				return err
 			}
 			c.verbose = true
 			env := c.env(overrides, "")
 			if err := c.ready(cmd.Context(), env); err != nil {
 				return err
 			}
-			served, err := listen(cmd.Context(), addr, mux(env))
+			paths := mux(env)
+			gateway, err := c.addGateway(paths, env, key)
 			if err != nil {
 				return err
 			}
-			c.showServing(served.URL)
+			served, err := listen(cmd.Context(), addr, paths)
+			if err != nil {
+				return err
+			}
+			c.showServing(served.URL, gateway, key == "")
 			<-cmd.Context().Done()
 			err = served.stop(cmd.Context())
 			if closing := env.Close(); err == nil {
@@ -71,9 +73,16 @@ func (c *command) ready(ctx context.Context, env *setup.Env) error {
 }
 
 // showServing says where the tools are, on Err: Out belongs to answers.
-func (c *command) showServing(base string) {
+func (c *command) showServing(base string, gateway *mcp.Gateway, page bool) {
 	_, _ = fmt.Fprintf(c.Err, "Serving (stop with Ctrl-C):\n")
 	for _, tool := range functions.Tools {
 		_, _ = fmt.Fprintf(c.Err, "  POST %s/%-24s %s\n", base, tool.Name, tool.Title)
+	}
+	_, _ = fmt.Fprintf(c.Err, "  MCP  %s%-25s For assistants\n", base, mcp.Path)
+	if page {
+		_, _ = fmt.Fprintf(c.Err, "  Page %s%-25s The action pack, in a browser\n", base, "/")
+	}
+	if err := gateway.Check(); err != nil {
+		_, _ = fmt.Fprintf(c.Err, "       %v\n", err)
 	}
 }
