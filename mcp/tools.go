@@ -188,6 +188,13 @@ func generic(schema *jsonschema.Schema) (map[string]any, error) {
 // compact keeps of a schema its types and members, so many levels of them, and the words of what stands at its top.
 func compact(schema map[string]any, levels int) map[string]any {
 	small := map[string]any{"type": schema["type"]}
+	if types, several := schema["type"].([]any); several { // there are clients that know one type at a time
+		branches := make([]any, 0, len(types))
+		for _, one := range types {
+			branches = append(branches, map[string]any{"type": one})
+		}
+		small = map[string]any{"anyOf": branches}
+	}
 	if levels <= 0 {
 		return small
 	}
