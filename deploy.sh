@@ -160,12 +160,14 @@ account_id() { printf 'rop-%s' "$(service "$1")"; }
 secrets_of() { # the settings of a function that are secrets
   if is_open "$1"; then keys_of "$1"; fi
   if may "$1" gateway && [ "${RETENTIONOPS_MCP_ACTIONS:-}" = true ]; then printf '%s\n' RETENTIONOPS_MCP_CONFIRM_KEYS; fi
+  if may "$1" gateway && traces; then printf '%s\n' OTEL_EXPORTER_OTLP_HEADERS; fi
   if may "$1" exclusions && [ -n "${RETENTIONOPS_EXCLUSIONS:-}" ]; then printf '%s\n' RETENTIONOPS_EXCLUSIONS_KEY; fi
   if may "$1" mail && [ -n "${RETENTIONOPS_MAIL:-}" ]; then printf '%s\n' RETENTIONOPS_MAIL_PASSWORD; fi
   if may "$1" webhook; then
     printf '%s\n' RETENTIONOPS_WEBHOOK_URL RETENTIONOPS_WEBHOOK_SECRET RETENTIONOPS_WEBHOOK_SECRET_PREVIOUS RETENTIONOPS_WEBHOOK_API_KEY
   fi
 }
+traces() { [ -n "${OTEL_EXPORTER_OTLP_ENDPOINT:-}${OTEL_EXPORTER_OTLP_TRACES_ENDPOINT:-}${OTEL_EXPORTER_OTLP_METRICS_ENDPOINT:-}" ]; }
 keys_of() { if may "$1" gateway; then printf 'RETENTIONOPS_MCP_KEYS\n'; else printf 'RETENTIONOPS_API_KEYS\n'; fi; }
 all_secrets() { for_each_name secrets_of | sort -u; }
 for_each_name() { local name; for name in $(names); do "$@" "$name" || true; done; }
@@ -225,6 +227,7 @@ check() {
 secret_command() { printf 'gcloud secrets create %s --project=%s --data-file=FILE  (a new version: gcloud secrets versions add)' "$(secret_id "$1")" "$project"; }
 secret_use() {
   case $1 in
+  OTEL_*) printf 'when the collector asks for a key' ;;
   *_CONFIRM_KEYS) printf 'without it the gateway hides the tools that act' ;;
   *_PREVIOUS) printf 'only while the webhook secret is being changed' ;;
   *_WEBHOOK_API_KEY) printf 'when the hook at Make.com asks for a key' ;;
@@ -351,6 +354,7 @@ settings_of() {
   if may "$name" gateway; then
     settings='MCP_ORIGINS MCP_RATE MCP_ACTIONS MCP_READ_ONLY MCP_REQUIRE_HUMAN'
     printf 'RETENTIONOPS_MCP_HOSTS=%s\nRETENTIONOPS_MCP_FUNCTIONS=%s\n' "${RETENTIONOPS_MCP_HOSTS:-.run.app .cloudfunctions.net}" "$(gateway_functions)"
+    if traces; then telemetry_settings; fi
   fi
   if is_open "$name" && may "$name" gateway; then
     printf 'RETENTIONOPS_AUTH=key\n'
@@ -369,7 +373,18 @@ settings_of() {
     setting=RETENTIONOPS_$setting
     [ -z "${!setting:-}" ] || printf '%s=%s\n' "$setting" "${!setting}"
   done
+  printf 'GOOGLE_CLOUD_PROJECT=%s\n' "$project" # by it a line of the log finds its trace
   printf 'RETENTIONOPS_VERSION=%s\n' "$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null || printf unknown)"
+}
+
+# telemetry_settings are OpenTelemetry's variables that are no secret. The names are OpenTelemetry's own.
+telemetry_settings() {
+  local setting
+  for setting in EXPORTER_OTLP_ENDPOINT EXPORTER_OTLP_TRACES_ENDPOINT EXPORTER_OTLP_METRICS_ENDPOINT EXPORTER_OTLP_PROTOCOL \
+    EXPORTER_OTLP_TIMEOUT SERVICE_NAME SDK_DISABLED RESOURCE_ATTRIBUTES TRACES_SAMPLER TRACES_SAMPLER_ARG; do
+    setting=OTEL_$setting
+    [ -z "${!setting:-}" ] || printf '%s=%s\n' "$setting" "${!setting}"
+  done
 }
 
 # gateway_functions names, for the gateway, where each function is and whom its token is made out to.

@@ -41,7 +41,8 @@ func (g *Gateway) checkOrigin(header http.Header, r *http.Request) error {
 		}
 		header.Set("Access-Control-Allow-Origin", origin)
 		header.Set("Access-Control-Allow-Methods", http.MethodPost)
-		header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version, Mcp-Method, Mcp-Name")
+		header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version, Mcp-Method, Mcp-Name, "+
+			strings.Join([]string{toolsetsHeader, toolsHeader, excludeHeader, readOnlyHeader}, ", "))
 		header.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id")
 		header.Set("Vary", "Origin")
 	}

@@ -91,13 +91,15 @@ func (d *doors) Call(
 
 // failure puts what went wrong on the way into words of ours. What a function itself said stays as it is.
 func failure(ctx context.Context, tool *functions.Tool, response *http.Response, err error) error {
-	if coded, ours := errors.AsType[*functions.Error](err); ours && coded.RunID != "" {
+	coded, ours := errors.AsType[*functions.Error](err)
+	acts := ctx.Value(actingKey{}) != nil
+	// A function that has run out of time knows no more than we do.
+	unfinished := ours && coded.Code == functions.DeadlineExceeded && coded.Result == nil
+	switch {
+	case ours && coded.RunID != "" && (!acts || !unfinished):
 		return err
-	}
-	if ctx.Value(actingKey{}) != nil && mayHaveActed(response, err) {
+	case acts && mayHaveActed(response, err):
 		return lost(ctx, tool, response, err)
-	}
-	switch _, ours := errors.AsType[*functions.Error](err); {
 	case ours:
 		return err
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -125,7 +127,7 @@ func mayHaveActed(response *http.Response, err error) bool {
 // lost says of a call that acts that its outcome is not known. Silence would look like "nothing happened".
 func lost(ctx context.Context, tool *functions.Tool, response *http.Response, err error) error {
 	code, run := functions.Unavailable, ""
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) || functions.CodeOf(err) == functions.DeadlineExceeded {
 		code = functions.DeadlineExceeded
 	}
 	if response != nil {

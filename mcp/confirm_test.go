@@ -270,3 +270,9 @@ func (w *town) ran(t *testing.T, gateway *served, got answered, runs, done strin
 	defer w.mu.Unlock()
 	w.done, w.calls = nil, nil
 }
+
+func (w *town) changes(plan string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.plan = plan
+}

@@ -53,8 +53,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, known *request) error {
 	metadata := g.authorized != nil && slices.Contains(g.authorized.paths, r.URL.Path)
-	if !metadata && r.URL.Path != Path && r.URL.Path != "/" && r.URL.Path != "" {
-		return functions.Errorf(functions.NotFound, "there is nothing at this path").WithHint("MCP is spoken at " + Path)
+	if !metadata && !spokenAt(r.URL.Path) {
+		return functions.Errorf(functions.NotFound, "there is nothing at this path").
+			WithHint("MCP is spoken at " + Path + "; with fewer tools at " + Path + "/read, /act, /readonly and /TOOL, the name of one")
 	}
 	if g.asksForHealth(r) {
 		g.health(w, r)
@@ -87,7 +88,19 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, known *request) 
 	if err != nil {
 		return err
 	}
-	return g.post(w, r.WithContext(withPrincipal(r.Context(), who)), who)
+	asked, err := narrowingOf(r)
+	if err != nil {
+		return err
+	}
+	who = asked.of(who)
+	return g.post(w, r.WithContext(withNarrowing(withPrincipal(r.Context(), who), asked)), who)
+}
+
+// spokenAt tells whether MCP is spoken at a path: at ours, below it with fewer tools, and at /.
+func spokenAt(path string) bool {
+	name, below := strings.CutPrefix(path, Path+"/")
+	_, known := toolset(name)
+	return path == Path || path == "/" || path == "" || below && known
 }
 
 // post reads the one message of a request and hands it on.
@@ -119,6 +132,10 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request, who Principal) er
 			return functions.Errorf(functions.ResourceExhausted, "more than %d calls a minute", g.config.Rate).
 				WithHint(fmt.Sprintf("try again in %d s", wait))
 		}
+	}
+	if needed := g.lacks(who, message); needed != nil {
+		g.stepUp(w, r, message, needed)
+		return nil
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	defer g.telemetry.entered()()
@@ -165,12 +182,17 @@ func writeRPCError(w http.ResponseWriter, code int, message string) {
 // refuse answers with a problem document and logs it: who is not let in is worth a line too.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	known := requestOf(r.Context())
-	document := functions.ProblemOf(err, known.id)
 	if unlogged, may := g.knocks.may(known.principal, g.now()); may {
-		g.logger.WarnContext(r.Context(), "mcp: refused", slog.String("request_id", known.id), slog.String("code", string(document.Code)),
+		g.logger.WarnContext(r.Context(), "mcp: refused", slog.String("request_id", known.id), slog.String("code", string(functions.CodeOf(err))),
 			slog.String("principal", known.principal), slog.String("client", clean(known.agent)), slog.String("error", shortened(err.Error())),
 			slog.Int64("unlogged", unlogged))
 	}
+	g.answerProblem(w, r, err)
+}
+
+// answerProblem answers with the problem document of an error.
+func (g *Gateway) answerProblem(w http.ResponseWriter, r *http.Request, err error) {
+	document := functions.ProblemOf(err, requestOf(r.Context()).id)
 	body, encodeErr := functions.Marshal(document)
 	if encodeErr != nil {
 		body = nil

@@ -18,8 +18,16 @@ import (
 type incoming struct {
 	Method string `json:"method"`
 	Params struct {
-		Name string `json:"name"`
+		Name      string          `json:"name"`
+		Arguments json.RawMessage `json:"arguments"`
 	} `json:"params"`
+}
+
+// isDryRun tells whether a call asks for a dry run, as the tool will read it.
+func (i incoming) isDryRun() bool {
+	var given map[string]json.RawMessage
+	_ = json.Unmarshal(i.Params.Arguments, &given) // what is no object asks for nothing
+	return string(given["dry_run"]) == "true"
 }
 
 // unfit is why a body is no message: an error of JSON-RPC.

@@ -105,7 +105,7 @@ func (a *authorized) principal(ctx context.Context, token string) (Principal, er
 		// Whoever stole it could use it here: that the bearer holds the key is not looked at.
 		return Principal{}, functions.Errorf(functions.Unauthenticated, "").WithCause(errors.New("the token is bound to a key"))
 	}
-	who := Principal{Name: escaped(said.Subject, 64) + "@" + a.of}
+	who := Principal{Name: escaped(said.Subject, 64) + "@" + a.of, stepsUp: true}
 	for _, scope := range functions.Scopes {
 		if slices.Contains(said.Scope, string(scope)) || slices.Contains(said.Scp, string(scope)) {
 			who.Scopes = append(who.Scopes, scope)

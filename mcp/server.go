@@ -30,6 +30,8 @@ type Caller interface {
 type Principal struct {
 	Name   string
 	Scopes []functions.Scope
+
+	stepsUp bool // it can come again with more scopes: it has them of an authorization server
 }
 
 // Options are what a gateway needs of its program.
@@ -95,7 +97,7 @@ func New(options Options) (*Gateway, error) {
 		server.WithCacheHints(listsFresh.Milliseconds(), mcpgo.CacheScopePrivate),
 		server.WithMethodCacheHints(mcpgo.MethodResourcesRead, 0, mcpgo.CacheScopePrivate),
 		server.WithLogger(slog.New(slog.DiscardHandler)), // the audit line says what is to be said
-		server.WithToolFilter(g.visible), server.WithHooks(g.hooks()),
+		server.WithToolFilter(g.visible), server.WithToolFilter(narrowed), server.WithHooks(g.hooks()),
 		server.WithTracer(traces), server.WithPropagator(traces), server.WithMetaPropagator(traces),
 	)
 	if err := g.addTools(); err != nil {

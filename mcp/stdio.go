@@ -20,7 +20,9 @@ func (g *Gateway) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) e
 	events := newBarrier()
 	stdio := server.NewStdioServer(g.mcp)
 	stdio.SetErrorLogger(slog.NewLogLogger(g.logger.Handler(), slog.LevelWarn))
+	stop := ctx
 	stdio.SetContextFunc(func(ctx context.Context) context.Context {
+		ctx = functions.WithStop(ctx, stop) // what was confirmed goes on when the input ends, and gives way to a signal
 		if client := server.ClientSessionFromContext(ctx); client != nil {
 			client.Initialize() // a client of 2026-07-28 never says so itself, and would hear of no progress
 		}

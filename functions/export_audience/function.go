@@ -35,10 +35,6 @@ func Handler(env *setup.Env) http.Handler {
 			if err != nil {
 				return out, err
 			}
-			guardrails, err := mayLeave(ctx, env, day, in)
-			if err != nil {
-				return out, err
-			}
 			settings, err := setup.ReadSettings[audience.Settings](ctx, env)
 			if err != nil {
 				return out, err
@@ -54,6 +50,14 @@ func Handler(env *setup.Env) http.Handler {
 			exporter := &audience.Exporter{
 				Warehouse: day.Warehouse, CSV: env.Exports, Sheets: env.Sheets, CSVAt: config.Exports, SheetsAt: config.Sheets,
 				Settings: settings, Excluded: excluded, Logger: env.Logger(),
+			}
+			// What is not configured is said first: nobody shall answer for a guardrail and then be told.
+			if err := exporter.Ready(ctx, in.Destination); err != nil {
+				return out, err
+			}
+			guardrails, err := mayLeave(ctx, env, day, in)
+			if err != nil {
+				return out, err
 			}
 			out, err = exporter.Export(ctx, day.Date, in, day.Book.Rollout().Folder)
 			out.Guardrails = guardrails

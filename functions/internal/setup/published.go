@@ -28,7 +28,9 @@ func isPublished(setting string) bool {
 // published is what was made of files that are published in a bucket. They are looked at again every few minutes, and
 // when they are at fault or cannot be read, the last sound ones stay. The zero value is ready.
 type published[T any] struct {
-	mu       sync.Mutex
+	looking sync.Mutex // held by the caller who looks
+
+	mu       sync.Mutex // of what follows; nobody waits for a bucket while holding it
 	lookedAt time.Time
 	sum      [sha256.Size]byte
 	value    T
@@ -39,15 +41,33 @@ type published[T any] struct {
 // get answers what the files at the address make. Name is what the files are called, suffix what those that count end
 // with.
 func (p *published[T]) get(ctx context.Context, e *Env, address, name, suffix string, load func(fs.FS) (T, error)) (T, error) {
+	now := e.Now()
+	if value, ready, fresh := p.inForce(now); fresh {
+		return value, nil
+	} else if !ready {
+		p.looking.Lock()
+	} else if !p.looking.TryLock() {
+		return value, nil // somebody looks already; a slow bucket holds up one caller and not all
+	}
+	defer p.looking.Unlock()
+	if value, _, fresh := p.inForce(now); fresh {
+		return value, nil // somebody has looked while we waited
+	}
+	return p.look(ctx, e, now, address, name, suffix, load)
+}
+
+// inForce answers what is in force, whether there is anything, and whether it was looked at not long ago.
+func (p *published[T]) inForce(now time.Time) (value T, ready, fresh bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := e.Now(); !p.ready || now.Sub(p.lookedAt) >= lookAgain {
-		if err := p.look(ctx, e, address, name, suffix, load); err != nil {
-			return p.value, err
-		}
-		p.lookedAt = now
-	}
-	return p.value, nil
+	return p.value, p.ready, p.ready && now.Sub(p.lookedAt) < lookAgain
+}
+
+// put puts a value in force, as of that look.
+func (p *published[T]) put(at time.Time, value T, sum [sha256.Size]byte, stale bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.value, p.sum, p.lookedAt, p.ready, p.stale = value, sum, at, true, stale
 }
 
 func (p *published[T]) isStale() bool {
@@ -56,8 +76,11 @@ func (p *published[T]) isStale() bool {
 	return p.stale
 }
 
-// look reads what is published now. It fails only when there is nothing sound at all.
-func (p *published[T]) look(ctx context.Context, e *Env, address, name, suffix string, load func(fs.FS) (T, error)) error {
+// look reads what is published now and answers what is in force then. It fails only when there is nothing sound at all.
+// The one who looks is the only one who puts, and so reads without the lock.
+func (p *published[T]) look(
+	ctx context.Context, e *Env, now time.Time, address, name, suffix string, load func(fs.FS) (T, error),
+) (T, error) {
 	// What it finds is for every caller: the one who happens to ask must not end it by leaving.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
 	defer cancel()
@@ -65,30 +88,30 @@ func (p *published[T]) look(ctx context.Context, e *Env, address, name, suffix s
 	if fault == nil {
 		var sum [sha256.Size]byte
 		if sum, fault = sumOf(files); fault == nil && p.ready && sum == p.sum {
-			p.stale = false
-			return nil
+			p.put(now, p.value, sum, false)
+			return p.value, nil
 		}
 		var value T
 		if value, fault = load(files); fault == nil {
-			p.value, p.sum, p.ready, p.stale = value, sum, true, false
+			p.put(now, value, sum, false)
 			e.keepSound(ctx, name, files)
-			return nil
+			return value, nil
 		}
 	}
+	value := p.value
 	if !p.ready {
 		sound, there := e.lastSound(ctx, name)
 		if !there {
-			return fault
+			return value, fault
 		}
-		value, err := load(sound)
-		if err != nil {
-			return fault
+		var err error
+		if value, err = load(sound); err != nil {
+			return value, fault
 		}
-		p.value, p.ready = value, true
 	}
-	p.stale = true
+	p.put(now, value, p.sum, true)
 	e.Logger().ErrorContext(ctx, "the published "+name+" are at fault or cannot be read: the last sound ones stay in force", "error", fault.Error())
-	return nil
+	return value, nil
 }
 
 // snapshot is a set of files at one moment, in memory.

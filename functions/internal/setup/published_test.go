@@ -26,8 +26,29 @@ import (
 // The scheme shelf: is a directory under a name that is not file:, so that it counts as published.
 func init() {
 	archive.Register("shelf", func(_ context.Context, u *url.URL) (archive.Archive, error) {
-		return filearchive.Open(&url.URL{Scheme: "file", Path: u.Path})
+		opened, err := filearchive.Open(&url.URL{Scheme: "file", Path: u.Path})
+		if hung, is := hanging.Load(u.Path); is && err == nil {
+			return hung.(slow).in(opened), nil
+		}
+		return opened, err
 	})
+}
+
+// hanging holds the shelves that do not answer for a while, by their path.
+var hanging sync.Map
+
+// slow is a shelf that says when it is asked and answers when it may.
+type slow struct {
+	archive.Archive
+	asked, may chan struct{}
+}
+
+func (s slow) in(shelf archive.Archive) slow { s.Archive = shelf; return s }
+
+func (s slow) List(ctx context.Context, prefix string) ([]string, error) {
+	s.asked <- struct{}{}
+	<-s.may
+	return s.Archive.List(ctx, prefix)
 }
 
 // publisher is a place where rules are published, and the clock of those who read them.
@@ -183,4 +204,33 @@ func TestPublishedTemplatesAreKeptLikewise(t *testing.T) {
 	if err != nil || after != before || !e.RulesStale() {
 		t.Errorf("stale %v, %v", e.RulesStale(), err)
 	}
+}
+
+// TestASlowBucketHoldsUpOneCallerAndNotAll has one caller look at a bucket that hangs: the others go on by the rules in force.
+func TestASlowBucketHoldsUpOneCallerAndNotAll(t *testing.T) {
+	t.Parallel()
+	p := newPublisher(t)
+	e := p.instance()
+	p.sees(e, functions.PhaseShadow, false)
+	hung := slow{asked: make(chan struct{}), may: make(chan struct{})}
+	hanging.Store(p.shelf, hung)
+	p.rollout("disabled")
+	p.wait(4 * time.Minute)
+	looked := make(chan functions.Phase)
+	go func() {
+		defer close(looked)
+		if book, err := e.Rules(t.Context()); err != nil {
+			t.Error(err)
+		} else {
+			looked <- book.Rollout().Phase
+		}
+	}()
+	<-hung.asked
+	p.sees(e, functions.PhaseShadow, false) // would wait for ever
+	hanging.Delete(p.shelf)
+	close(hung.may)
+	if phase := <-looked; phase != functions.PhaseDisabled {
+		t.Errorf("who looked sees the phase %s", phase)
+	}
+	p.sees(e, functions.PhaseDisabled, false)
 }

@@ -15,6 +15,7 @@ const (
 	groupPorts    = "Where things are"
 	groupCallers  = "Who may call"
 	groupGateway  = "The gateway for assistants (MCP)"
+	groupTraces   = "OpenTelemetry: what the gateway did, for a collector"
 	groupRules    = "Rules and templates"
 	groupWebhook  = "The playbook's webhook"
 	groupMail     = "Mail"
@@ -49,6 +50,15 @@ var Settings = []Setting{
 	{Name: "RETENTIONOPS_MCP_READ_ONLY", Group: groupGateway, Default: "false", Meaning: "true: no tool that acts is offered, whatever else is set"},
 	{Name: "RETENTIONOPS_MCP_REQUIRE_HUMAN", Group: groupGateway, Default: "false", Meaning: "true: nothing acts for a client that cannot ask a person (elicitation)"},
 	{Name: "RETENTIONOPS_MCP_CONFIRM_KEYS", Group: groupGateway, Secret: true, Meaning: "seals confirmations: 32 random bytes in hex or base64 (openssl rand -hex 32); two with a comma while it is being changed, the new one first"},
+
+	{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Group: groupTraces, Meaning: "a collector that takes OTLP over HTTP, such as https://otel.example.com:4318; empty: nothing is sent. OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG and OTEL_RESOURCE_ATTRIBUTES hold too"},
+	{Name: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", Group: groupTraces, Meaning: "for spans, in its place: the whole address with its path"},
+	{Name: "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", Group: groupTraces, Meaning: "for measurements, in its place: the whole address with its path"},
+	{Name: "OTEL_EXPORTER_OTLP_HEADERS", Group: groupTraces, Secret: true, Meaning: "what the collector asks for: NAME=VALUE, several with commas, values as in a URL (authorization=Bearer%20KEY)"},
+	{Name: "OTEL_EXPORTER_OTLP_PROTOCOL", Group: groupTraces, Default: "http/protobuf", Meaning: "no other is spoken"},
+	{Name: "OTEL_EXPORTER_OTLP_TIMEOUT", Group: groupTraces, Default: "10000", Meaning: "milliseconds for one message to the collector; the end of a call waits for half a second at most"},
+	{Name: "OTEL_SERVICE_NAME", Group: groupTraces, Meaning: "as what the gateway is shown; empty: retentionops-mcp"},
+	{Name: "OTEL_SDK_DISABLED", Group: groupTraces, Default: "false", Meaning: "true: nothing is sent, whatever else is set"},
 
 	{Name: "RETENTIONOPS_RULES", Group: groupRules, Meaning: "a folder or gs://BUCKET/PREFIX that stands in for the rules built in"},
 	{Name: "RETENTIONOPS_TEMPLATES", Group: groupRules, Meaning: "a folder or gs://BUCKET/PREFIX that stands in for the templates built in"},

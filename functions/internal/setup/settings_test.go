@@ -24,7 +24,7 @@ const root = "../../.."
 // TestSettingsAreThoseThatTheCodeReads looks for every name in the code and in deploy.sh.
 func TestSettingsAreThoseThatTheCodeReads(t *testing.T) {
 	t.Parallel()
-	tag := regexp.MustCompile("`env:\"(RETENTIONOPS_[A-Z_]+)")
+	tag := regexp.MustCompile("`env:\"((?:RETENTIONOPS|OTEL)_[A-Z_]+)")
 	shell := regexp.MustCompile(`\$\{(RETENTIONOPS_[A-Z_]+)`)
 	read := map[string]bool{}
 	look := func(path string, form *regexp.Regexp) {
@@ -94,7 +94,7 @@ func TestEnvExampleIsFresh(t *testing.T) {
 		t.Errorf("it sets %v, %v", values, err)
 	}
 	// With every comment taken away it is still read, and every setting has its default.
-	values, err := setup.ReadEnvFile(strings.NewReader(regexp.MustCompile(`(?m)^#(RETENTIONOPS_)`).ReplaceAllString(string(there), "$1")))
+	values, err := setup.ReadEnvFile(strings.NewReader(regexp.MustCompile(`(?m)^#([A-Z]+_)`).ReplaceAllString(string(there), "$1")))
 	if err != nil {
 		t.Fatal(err)
 	}
