@@ -145,11 +145,8 @@ func PlatformAccount(r *http.Request) string {
 	if len(values) == 0 {
 		values = r.Header.Values("Authorization")
 	}
-	if len(values) == 1 {
-		scheme, token, _ := strings.Cut(values[0], " ")
-		if who := claimed(token); strings.EqualFold(scheme, "bearer") && soundEmail.MatchString(who.Email) {
-			return who.Email
-		}
+	if who := claimed(bearerIn(values)); soundEmail.MatchString(who.Email) {
+		return who.Email
 	}
 	return "iam"
 }

@@ -89,8 +89,9 @@ func claimed(token string) (who identity) {
 }
 
 // Bearer is the token of a request's Authorization header; empty without exactly one.
-func Bearer(header http.Header) string {
-	values := header.Values("Authorization")
+func Bearer(header http.Header) string { return bearerIn(header.Values("Authorization")) }
+
+func bearerIn(values []string) string {
 	if len(values) != 1 {
 		return ""
 	}
