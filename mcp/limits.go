@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"maps"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ type limiter struct {
 	now       func() time.Time
 	mu        sync.Mutex
 	buckets   map[bucketKey]*bucket
+	swept     time.Time // when those that were idle were forgotten
 }
 
 type bucketKey struct{ principal, kind string }
@@ -42,10 +44,9 @@ func (l *limiter) take(principal, kind string) (wait int) {
 	now, key := l.now(), bucketKey{principal, kind}
 	one, known := l.buckets[key]
 	if !known {
-		for old, bucket := range l.buckets {
-			if now.Sub(bucket.used) > idle {
-				delete(l.buckets, old)
-			}
+		if now.Sub(l.swept) > idle { // not at each newcomer: there may be many
+			maps.DeleteFunc(l.buckets, func(_ bucketKey, old *bucket) bool { return now.Sub(old.used) > idle })
+			l.swept = now
 		}
 		one = &bucket{Limiter: rate.NewLimiter(rate.Limit(float64(l.perMinute)/60), l.perMinute)}
 		l.buckets[key] = one
