@@ -182,7 +182,7 @@ func await(t *testing.T, url string) {
 // serve serves a gateway on a loopback port.
 func serve(t *testing.T, caller gateway.Caller) string {
 	t.Helper()
-	g, err := newGateway(local, slog.New(slog.DiscardHandler), caller)
+	g, err := NewGateway(Local, slog.New(slog.DiscardHandler), caller)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func everything(t *testing.T, c *client) {
 		if tool.Annotations == nil || tool.Annotations.DestructiveHint == nil || tool.Annotations.OpenWorldHint == nil {
 			t.Errorf("%s does not state its hints", tool.Name)
 		}
-		result, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: tool.Name, Arguments: json.RawMessage(arguments[tool.Name])})
+		result, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: tool.Name, Arguments: json.RawMessage(Arguments[tool.Name])})
 		if err != nil || result.IsError || len(result.Content) == 0 {
 			t.Errorf("%s: %v %+v", tool.Name, err, result)
 			continue
@@ -312,7 +312,7 @@ func (w work) call(ctx context.Context, in functions.BuildPriorityQueueInput) (o
 func behind(w work) gateway.Caller {
 	name := functions.BuildPriorityQueue.Name
 	return gateway.Local(map[string]http.Handler{
-		name: door.Handle(newDoor(slog.New(slog.DiscardHandler)), functions.BuildPriorityQueue, w.call),
+		name: door.Handle(NewDoor(slog.New(slog.DiscardHandler)), functions.BuildPriorityQueue, w.call),
 	})
 }
 
@@ -324,7 +324,7 @@ var transports = map[string]func(*testing.T, gateway.Caller) sdk.Transport{
 	},
 	"standard streams": func(t *testing.T, caller gateway.Caller) sdk.Transport {
 		t.Helper()
-		g, err := newGateway(local, slog.New(slog.DiscardHandler), caller)
+		g, err := NewGateway(Local, slog.New(slog.DiscardHandler), caller)
 		if err != nil {
 			t.Fatal(err)
 		}
