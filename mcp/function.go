@@ -47,6 +47,7 @@ func newFunction() http.Handler {
 	if err != nil {
 		return broken(logger, err)
 	}
+	door.AtEnd(gateway.Close)
 	return gateway
 }
 

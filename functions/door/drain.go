@@ -27,6 +27,7 @@ type drainer struct {
 	idle     chan struct{} // closed when nothing is under way; new while something is
 	stop     context.Context
 	cancel   context.CancelFunc
+	atEnd    []func(context.Context)
 }
 
 // process is the one drainer: a signal is the whole process's, and so are all its functions.
@@ -49,6 +50,15 @@ func Drained(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r.WithContext(ctx))
 		_ = http.NewResponseController(w).Flush() // before it counts as ended; not every writer can
 	})
+}
+
+// AtEnd has work done when the platform stops the process, once no request is under way: what is kept in memory is sent to
+// where it belongs. It is for functions behind Drained. The work must keep to its context, which ends before the platform
+// would kill the process.
+func AtEnd(work func(context.Context)) {
+	process.mu.Lock()
+	defer process.mu.Unlock()
+	process.atEnd = append(process.atEnd, work)
 }
 
 func (d *drainer) watch() {
@@ -81,8 +91,11 @@ func (d *drainer) leave() {
 	}
 }
 
-// drain waits until nothing is under way, asks what lasts too long to end, and gives up at the limit.
+// drain waits until nothing is under way, asks what lasts too long to end, does what is left for the end, and gives up at
+// the limit.
 func (d *drainer) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
+	defer cancel()
 	patience, limit := time.NewTimer(drainPatience), time.NewTimer(drainLimit)
 	for {
 		d.mu.Lock()
@@ -90,6 +103,12 @@ func (d *drainer) drain() {
 		d.mu.Unlock()
 		select {
 		case <-idle:
+			d.mu.Lock()
+			work := d.atEnd
+			d.mu.Unlock()
+			for _, last := range work {
+				last(ctx)
+			}
 			time.Sleep(drainFlush)
 			return
 		case <-patience.C:

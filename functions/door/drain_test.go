@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 // child serves as the framework does, without a shutdown, and tells its parent how far it is, a line each: its
-// address, "called" when a call has begun, "stopped" when the signal is there.
+// address, "called" when a call has begun, "stopped" when the signal is there, "tidied" when all calls have ended.
 func child(behaviour string) error {
 	switch behaviour {
 	case "patient": // without the time for the last bytes, a call that does not count is cut off at once
@@ -44,6 +44,7 @@ func child(behaviour string) error {
 	case "obedient", "deaf":
 		door.SetDrainTimes(10*time.Millisecond, 500*time.Millisecond, 200*time.Millisecond)
 	}
+	door.AtEnd(func(context.Context) { fmt.Println("tidied") })
 	handler := door.Drained(door.Handle(newDoor(local, slog.New(slog.DiscardHandler)), functions.ExportAudience,
 		func(ctx context.Context, in input) (output, error) {
 			fmt.Println("called")
@@ -191,6 +192,9 @@ func TestDrainLetsAnAnswerArrive(t *testing.T) {
 			got := <-done
 			if got.err != nil || got.status != 200 || strings.Count(got.body, "x") < 100_000 {
 				t.Errorf("got %d, %d bytes, %v", got.status, len(got.body), got.err)
+			}
+			if got := p.line(t); got != "tidied" {
+				t.Errorf("got %q, want what is left for the end", got)
 			}
 			p.exited(t)
 		})

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/mcp"
@@ -39,6 +41,7 @@ func (c *command) mcp() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer gateway.Close(context.WithoutCancel(cmd.Context()))
 			return gateway.ServeStdio(cmd.Context(), c.In, c.Out)
 		},
 	}

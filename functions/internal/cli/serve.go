@@ -47,6 +47,7 @@ func (c *command) serve() *cobra.Command {
 			c.showServing(served.URL, gateway, key == "")
 			<-cmd.Context().Done()
 			err = served.stop(cmd.Context())
+			gateway.Close(context.WithoutCancel(cmd.Context()))
 			if closing := env.Close(); err == nil {
 				err = closing
 			}
