@@ -132,3 +132,69 @@ func TestAnEntryStopsTheMessageOfBefore(t *testing.T) {
 		t.Errorf("the customer is still in %q", found)
 	}
 }
+
+// TestAReplayAsksTheListToo puts entries on the list after a message was confirmed, and sends it again by name.
+func TestAReplayAsksTheListToo(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		before, after []string
+		refusal       string // empty: it is sent
+	}{
+		"nothing changed":                {[]string{"customer-003"}, []string{"customer-003"}, ""},
+		"somebody in a file":             {nil, []string{"customer-003", "customer-015"}, "the files of run 01KRUN0001 hold 2 customers of the present exclusion list"},
+		"somebody in no file of the day": {nil, []string{"customer-035", "customer-090", "nobody"}, ""},
+		"an entry that went":             {[]string{"customer-003"}, nil, ""},
+		"a list that cannot be read":     {nil, []string{"hmac-sha256:half"}, "line 2 of the exclusion list"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hook := newHook(t, says(200, receipt))
+			h := newHouse(t, functions.PhaseProduction, hook.address())
+			replace := h.never(test.before...)
+			first, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			replace(test.after...)
+			_, err = h.Run(t.Context(), functions.TriggerPlaybookInput{Replay: first.RunID})
+			if test.refusal == "" {
+				if err != nil || len(hook.requests()) != 2 {
+					t.Errorf("%v after %d requests, want it sent again", err, len(hook.requests()))
+				}
+				return
+			}
+			if problem := functions.ProblemOf(err, ""); problem.Code != functions.FailedPrecondition || !strings.Contains(problem.Detail, test.refusal) || problem.Hint == "" {
+				t.Errorf("got %+v", problem)
+			}
+			if len(hook.requests()) != 1 || len(h.rows(t)) != 1 {
+				t.Errorf("%d requests, %d runs in the log; want the first one alone", len(hook.requests()), len(h.rows(t)))
+			}
+		})
+	}
+}
+
+// TestAReplayOfADayThatWasBuiltAnewIsRefused when nobody can tell any more who is in its files.
+func TestAReplayOfADayThatWasBuiltAnewIsRefused(t *testing.T) {
+	t.Parallel()
+	hook := newHook(t, says(200, receipt))
+	h := newHouse(t, functions.PhaseProduction, hook.address())
+	replace := h.never("customer-003")
+	first, err := h.Run(t.Context(), functions.TriggerPlaybookInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace("customer-003", "customer-015")
+	second, err := h.Run(t.Context(), functions.TriggerPlaybookInput{Resend: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{Replay: first.RunID}); !strings.Contains(functions.ProblemOf(err, "").Detail, "built anew since run "+first.RunID) {
+		t.Errorf("the message of before: %v", err)
+	}
+	if _, err := h.Run(t.Context(), functions.TriggerPlaybookInput{Replay: second.RunID}); err != nil {
+		t.Errorf("the message of now: %v", err)
+	}
+	if len(hook.requests()) != 3 {
+		t.Errorf("%d requests", len(hook.requests()))
+	}
+}

@@ -3,6 +3,7 @@ package playbook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
@@ -32,9 +33,45 @@ func (w *run) recall(ctx context.Context) error {
 	if err := w.choose(ctx); err != nil || w.skipped {
 		return err
 	}
+	if err := w.contactable(ctx, found); err != nil {
+		return err
+	}
 	w.adopt(found)
 	w.row.ForcedBy = "replay of run " + w.in.Replay
 	return w.Config.Check()
+}
+
+// contactable refuses a message whose files may hold somebody who is never to be contacted any more: who was put on the
+// list of exclusions after they were written. The message itself cannot be told from before: it links to the files.
+func (w *run) contactable(ctx context.Context, found *stored) error {
+	if w.Exclusions == nil {
+		return nil
+	}
+	list, err := w.Exclusions(ctx)
+	if err != nil {
+		return err
+	}
+	var tiers []functions.Tier
+	for _, export := range found.Made.Exports {
+		tiers = append(tiers, export.Tier)
+	}
+	if list == nil || list.Len() == 0 || len(tiers) == 0 {
+		return nil
+	}
+	const hint = "trigger the day with resend, which makes new files and a new message"
+	excluded, known, err := w.Builder.ExcludedSince(ctx, w.out.Date, found.Made.RulesVersion, found.Made.InputFingerprint, tiers, list)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for excluded customers in the files of run %s: %w", found.RunID, err)
+	case !known:
+		return functions.Errorf(functions.FailedPrecondition, "the queue of %s was built anew since run %s exported it: whether its "+
+			"files hold somebody who is on the exclusion list now is not known", w.out.Date, found.RunID).WithHint(hint)
+	case excluded > 0:
+		return functions.Errorf(functions.FailedPrecondition, "the files of run %s hold %s of the present exclusion list",
+			found.RunID, retention.Counted(excluded, "customer")).WithHint(hint)
+	default:
+		return nil
+	}
 }
 
 // messageOf reads the message that a run made, or sent for an earlier one.

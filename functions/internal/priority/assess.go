@@ -29,6 +29,7 @@ type Customers interface {
 // Exclusions tell who is never to be contacted.
 type Exclusions interface {
 	Has(customerID string) bool
+	Len() int // 0: nobody is excluded
 }
 
 // Assess reads every customer and judges each by the book. Who is excluded is in no tier, whatever the rules say, and

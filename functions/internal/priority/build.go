@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/retentionops/retentionops/functions"
@@ -140,25 +141,49 @@ func (b *Builder) record(ctx context.Context, date functions.Date, record built)
 
 // same tells whether the stored queue of the day was built from the same customers by the same rules. What cannot be
 // read is not the same: building again is always right.
+func (b *Builder) same(ctx context.Context, a *retention.Assessment) bool {
+	rows, stored := b.stored(ctx, a.AsOf, a.RulesVersion, a.Fingerprint)
+	return stored && rows == len(a.Rows)
+}
+
+// stored tells whether the stored queue of a day was built from these customers by these rules, and how many rows it has.
 //
 // Table and record are not written as one: of two builds at once, the rows of one and the record of the other may be
 // what is left. So the record counts only for the rows that carry its time.
-func (b *Builder) same(ctx context.Context, a *retention.Assessment) bool {
-	document, err := b.Archive.Get(ctx, builtName(a.AsOf))
+func (b *Builder) stored(ctx context.Context, date functions.Date, rulesVersion, fingerprint string) (rows int, stored bool) {
+	document, err := b.Archive.Get(ctx, builtName(date))
 	if err != nil {
-		return false
+		return 0, false
 	}
 	var record built
 	if json.Unmarshal(document, &record) != nil || !record.Complete ||
-		record.RulesVersion != a.RulesVersion || record.Fingerprint != a.Fingerprint || record.Rows != len(a.Rows) {
-		return false
+		record.RulesVersion != rulesVersion || record.Fingerprint != fingerprint {
+		return 0, false
 	}
-	summary, err := b.Queues.QueueSummary(ctx, a.AsOf)
+	summary, err := b.Queues.QueueSummary(ctx, date)
 	if functions.CodeOf(err) == functions.NotFound {
-		return len(a.Rows) == 0
+		return 0, record.Rows == 0
 	}
-	return err == nil && summary.Date == a.AsOf && summary.RulesVersion == a.RulesVersion &&
-		summary.CreatedAt.Equal(record.BuiltAt) && count(summary.Tiers) == int64(len(a.Rows))
+	return record.Rows, err == nil && summary.Date == date && summary.RulesVersion == rulesVersion &&
+		summary.CreatedAt.Equal(record.BuiltAt) && count(summary.Tiers) == int64(record.Rows)
+}
+
+// ExcludedSince counts the customers on the list in tiers of a day whose queue was built from these customers by these
+// rules: those who were put there since. Known is false when the day was built anew, so that nobody can tell any more who
+// was in its tiers.
+func (b *Builder) ExcludedSince(
+	ctx context.Context, date functions.Date, rulesVersion, fingerprint string, tiers []functions.Tier, list Exclusions,
+) (customers int64, known bool, err error) {
+	if _, stored := b.stored(ctx, date, rulesVersion, fingerprint); !stored {
+		return 0, false, nil
+	}
+	err = b.Queues.Queue(ctx, date, "", func(row retention.QueueRow) error {
+		if slices.Contains(tiers, row.Tier) && list.Has(row.CustomerID) {
+			customers++
+		}
+		return nil
+	})
+	return customers, err == nil, err
 }
 
 func count(tiers []functions.TierTotal) int64 {
