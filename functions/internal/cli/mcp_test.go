@@ -28,7 +28,12 @@ type assistant struct {
 // newAssistant starts the gateway on the embedded warehouse.
 func newAssistant(t *testing.T, folder string, args ...string) *assistant {
 	t.Helper()
-	cmd := program(t, folder, append([]string{"mcp"}, args...)...)
+	return listening(t, program(t, folder, append([]string{"mcp"}, args...)...))
+}
+
+// listening starts a gateway that acts.
+func listening(t *testing.T, cmd *exec.Cmd) *assistant {
+	t.Helper()
 	cmd.Env = append(cmd.Environ(), "RETENTIONOPS_MCP_ACTIONS=true")
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -57,9 +62,19 @@ type mcpAnswer struct {
 			Name         string
 			OutputSchema json.RawMessage
 		}
-		Contents []struct{ Text string }
+		Contents     []struct{ Text string }
+		ResultType   string
+		RequestState string
 	}
 	Error *struct{ Message string }
+}
+
+// text is what the answer says first.
+func (a mcpAnswer) text() string {
+	if len(a.Result.Content) == 0 {
+		return ""
+	}
+	return a.Result.Content[0].Text
 }
 
 func (a *assistant) ask(id int, method, params string) mcpAnswer {
@@ -149,18 +164,23 @@ func talk(t *testing.T, a *assistant) {
 		}
 	}
 	// Nothing that reaches people is done at once.
-	if answer := a.ask(40, "tools/call", `{"name":"trigger_playbook","arguments":{"date":"latest"}}`); len(answer.Result.Content) == 0 ||
-		!strings.HasPrefix(answer.Result.Content[0].Text, "confirmation_required") {
+	if answer := a.ask(40, "tools/call", `{"name":"trigger_playbook","arguments":{"date":"latest"}}`); !strings.HasPrefix(answer.text(), "confirmation_required") {
 		t.Errorf("a playbook ran: %+v", answer)
 	}
+	a.leave()
+}
+
+// leave ends the input, at which the gateway ends by itself.
+func (a *assistant) leave() {
+	a.t.Helper()
 	if err := a.hush(); err != nil {
-		t.Fatal(err)
+		a.t.Fatal(err)
 	}
 	if a.hear.Scan() {
-		t.Errorf("it says %s", a.hear.Text())
+		a.t.Errorf("it says %s", a.hear.Text())
 	}
 	if err := a.cmd.Wait(); err != nil {
-		t.Errorf("it ends with %v", err)
+		a.t.Errorf("it ends with %v", err)
 	}
 }
 
