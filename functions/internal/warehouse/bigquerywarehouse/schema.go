@@ -79,9 +79,7 @@ func ours(table string) bool {
 // schemaStatements are the statements of the schema in the order in which they run.
 var schemaStatements = []string{createQueueStatement, expireQueueStatement, createRunsStatement}
 
-// Schema implements driver.Schemer.
-func (w *Warehouse) Schema(keepDays int) []string { return schemaOf(w.sql, keepDays) }
-
+// schemaOf is the DDL of our two tables as it is shown and run.
 func schemaOf(sql map[string]string, keepDays int) []string {
 	statements := make([]string, len(schemaStatements))
 	for i, name := range schemaStatements {
@@ -103,7 +101,7 @@ func (w *Warehouse) ApplySchema(ctx context.Context, keepDays int) ([]driver.Fin
 		return nil, fault("look at our dataset", err)
 	}
 	operation := w.operation(ctx)
-	for i, statement := range w.Schema(keepDays) {
+	for i, statement := range schemaOf(w.sql, keepDays) {
 		name := schemaStatements[i]
 		id := "retops-schema-" + name + "-" + operation
 		if err := w.runJob(ctx, name, statement, id, nil); err != nil {

@@ -134,7 +134,7 @@ func told(findings []driver.Finding) (lines []string) {
 	return lines
 }
 
-func TestTheSchemaIsShownAsItIsRun(t *testing.T) {
+func TestTheSchemaIsShownWithoutAnAccount(t *testing.T) {
 	t.Parallel()
 	shown, err := warehouse.SchemaOf(t.Context(), "bigquery://the-project/retention?inputs=their-project.detection", 45)
 	if err != nil {
@@ -148,9 +148,6 @@ func TestTheSchemaIsShownAsItIsRun(t *testing.T) {
 		if !strings.Contains(all, want) {
 			t.Errorf("it shows no %q", want)
 		}
-	}
-	if run := connectNowhere(t).Schema(45); !slices.Equal(shown, run) {
-		t.Errorf("%d statements are shown, others are run", len(shown))
 	}
 	if strings.Contains(all, "EXPIRY_DAYS") {
 		t.Error("it lacks the days")

@@ -14,11 +14,9 @@ type Checker interface {
 
 // Schemer is what a driver offers whose tables are made by a command, not when it is opened.
 type Schemer interface {
-	// Schema is the DDL of our two tables, one statement each, in the order in which they are run. The queue of a day is
-	// kept for that many days.
-	Schema(keepDays int) []string
-	// ApplySchema runs the statements, which change nothing where a table is as it should be, and compares what stands
-	// there then. What they could not bring about is a finding: a column of another type, another partitioning.
+	// ApplySchema makes our two tables where they are not there, brings the days for which a queue is kept to keepDays, and
+	// compares what stands there then. What it could not bring about is a finding: a column of another type, another
+	// partitioning.
 	ApplySchema(ctx context.Context, keepDays int) ([]Finding, error)
 }
 
