@@ -39,7 +39,7 @@ var floors = map[string]int{
 	"functions/internal/health": 3, "functions/internal/rollout": 3, "functions/internal/exclusion": 3,
 	"functions/internal/rulebook": 2, "functions/internal/warehouse": 2, "functions/internal/destination": 2,
 	"functions/internal/archive": 2, "functions/internal/mail": 2,
-	"functions/internal/retention": 1, "functions/internal/directory": 1, "functions/internal/scheme": 1,
+	"functions/internal/retention": 1, "functions/internal/directory": 1, "functions/internal/scheme": 1, "functions/internal/guess": 1,
 	"functions/internal/browsertest": 1, "functions/internal/cloud": 1,
 	"functions": 0, "rules": 0, "brief_templates": 0, "functions/internal/discoverytest": 0,
 }

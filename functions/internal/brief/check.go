@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/agnivade/levenshtein"
+	"github.com/retentionops/retentionops/functions/internal/guess"
 )
 
 // allowed are the functions that a template has, with the kind of their result; nil is "like the arguments". Left out
@@ -456,18 +456,5 @@ const mostNamed = 30
 
 // didYouMean is a hint with the likeliest word, when one is near, and the valid ones.
 func didYouMean(word, label string, valid []string) string {
-	listed := strings.Join(valid[:min(len(valid), mostNamed)], ", ")
-	if len(valid) > mostNamed {
-		listed += ", …"
-	}
-	best, distance := "", 1+max(1, (utf8.RuneCountInString(word)+1)/3)
-	for _, candidate := range valid {
-		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(candidate)); d < distance {
-			best, distance = candidate, d
-		}
-	}
-	if best != "" {
-		return "did you mean " + best + "? " + label + ": " + listed
-	}
-	return label + ": " + listed
+	return guess.Hint(word, label, valid, mostNamed)
 }

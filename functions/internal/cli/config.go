@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/internal/guess"
 	"github.com/retentionops/retentionops/functions/internal/setup"
 )
 
@@ -141,15 +141,22 @@ func masked(setting setup.Setting, value string) string {
 
 // strangers are the variables of ours that nothing reads.
 func (c *command) strangers(file map[string]string) []strange {
+	const ours = "RETENTIONOPS_" // what all names share would make them all alike
 	names := make([]string, len(setup.Settings))
 	for i, setting := range setup.Settings {
-		names[i] = setting.Name
+		names[i] = strings.TrimPrefix(setting.Name, ours)
 	}
 	found := []strange{}
 	add := func(name, from string) {
-		if strings.HasPrefix(name, "RETENTIONOPS_") && !slices.Contains(names, name) {
-			found = append(found, strange{Name: name, From: from, Meant: nearestName(name, names)})
+		rest, is := strings.CutPrefix(name, ours)
+		if !is || slices.Contains(names, rest) {
+			return
 		}
+		one := strange{Name: name, From: from}
+		if meant := guess.Nearest(rest, names); meant != "" {
+			one.Meant = ours + meant
+		}
+		found = append(found, one)
 	}
 	for _, entry := range c.Environ {
 		name, _, _ := strings.Cut(entry, "=")
@@ -160,17 +167,6 @@ func (c *command) strangers(file map[string]string) []strange {
 	}
 	slices.SortFunc(found, func(a, b strange) int { return strings.Compare(a.Name, b.Name) })
 	return found
-}
-
-// nearestName is the name that was most likely meant; empty when none is near.
-func nearestName(name string, names []string) string {
-	best, distance := "", len(name)/4+1
-	for _, candidate := range names {
-		if d := levenshtein.ComputeDistance(name, candidate); d < distance {
-			best, distance = candidate, d
-		}
-	}
-	return best
 }
 
 func (c *command) tabulateConfig(values []setValue, unknown []strange) {

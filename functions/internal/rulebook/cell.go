@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/retentionops/retentionops/functions/internal/guess"
 )
 
 // part is a word of a cell, with the characters it takes.
@@ -165,8 +167,8 @@ func (s *scope) choiceCell(f *field, v value, parts []part) (expression string, 
 func neverThat(f *field, word string) Finding {
 	message := fmt.Sprintf("%s is never %q; it is one of %s", f.name, word, strings.Join(f.values, ", "))
 	finding := Finding{ID: idUnknownValue, Message: message}
-	if guess := nearest(word, f.values); guess != "" {
-		finding.Hint = "did you mean " + guess + "?"
+	if near := guess.Nearest(word, f.values); near != "" {
+		finding.Hint = "did you mean " + near + "?"
 	}
 	return finding
 }

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/retentionops/retentionops/functions/internal/guess"
 )
 
 // The limits that hold before anything is parsed.
@@ -73,8 +75,8 @@ func misnamed(files fs.FS, name string) string {
 	for _, entry := range entries {
 		names = append(names, entry.Name())
 	}
-	if guess := nearest(name, names); guess != "" {
-		return "there is " + guess + "; rename it to " + name
+	if near := guess.Nearest(name, names); near != "" {
+		return "there is " + near + "; rename it to " + name
 	}
 	return ""
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/shopspring/decimal"
 	"gopkg.in/yaml.v3"
+
+	"github.com/retentionops/retentionops/functions/internal/guess"
 )
 
 // value is a node of a file together with the file. The zero value stands for one that is missing and was reported:
@@ -112,7 +114,7 @@ func (v value) section(known ...string) section {
 	for _, name := range s.order {
 		if !slices.Contains(known, name) {
 			s.labels[name].report(idUnknownKey, fmt.Sprintf("unknown key %q", name), didYouMean(name, "keys here", known))
-			s.meant = append(s.meant, nearest(name, known))
+			s.meant = append(s.meant, guess.Nearest(name, known))
 		}
 	}
 	return s

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/retentionops/retentionops/functions/internal/guess"
 )
 
 // field is what fields.yaml says of a column.
@@ -67,7 +69,7 @@ func loadVocabulary(files fs.FS, out *collector) (*vocabulary, []byte) {
 	if !fields.missing() {
 		for _, name := range fields.order {
 			if columnNamed(name) == nil {
-				fields.meant = append(fields.meant, nearest(name, columnNames()))
+				fields.meant = append(fields.meant, guess.Nearest(name, columnNames()))
 			}
 		}
 		for _, c := range columns {
