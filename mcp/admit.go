@@ -103,8 +103,8 @@ func (g *Gateway) whose(r *http.Request, token string) (Principal, error) {
 func (g *Gateway) stranger(cause error) error {
 	hint := "send Authorization: Bearer KEY"
 	if g.authorized != nil {
-		hint = "send Authorization: Bearer TOKEN, an access token of the authorization server that the metadata names, made out to " +
-			"this gateway, or a key; a token must be a JWT, an opaque one is not looked up"
+		hint = "send Authorization: Bearer and a JWT that the authorization server has made out to this gateway, or a key; " +
+			"an opaque token is not looked up"
 	}
 	return functions.Errorf(functions.Unauthenticated, "").WithHint(hint).WithCause(cause)
 }

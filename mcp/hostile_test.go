@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +17,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/coreos/go-oidc/v3/oidc/oidctest"
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/door"
@@ -33,6 +39,8 @@ type hostile struct {
 	*served
 	settings map[string]string
 	reached  *atomic.Int64
+	tokens   *authority // of a second gateway, which takes access tokens
+	open     *served
 }
 
 const honestKey = "honest-key"
@@ -44,7 +52,7 @@ func newHostile(t *testing.T) *hostile {
 		"RETENTIONOPS_MCP_KEYS": "ada:read:" + sumOf(honestKey) + ",bot:act:" + sumOf("acts-only"),
 	})}
 	count := func() { h.reached.Add(1) }
-	h.served = serve(t, h.settings, Local(doorsWith(t, "local", work{
+	caller := Local(doorsWith(t, "local", work{
 		alert: func(ctx context.Context, in functions.GetAlertDecisionInput) (functions.GetAlertDecisionOutput, error) {
 			count()
 			return anAlert(ctx, in)
@@ -57,8 +65,13 @@ func newHostile(t *testing.T) *hostile {
 			count()
 			return kept(ctx, in)
 		},
-	})))
+	}))
+	h.served = serve(t, h.settings, caller)
 	h.bodyTime = 100 * time.Millisecond
+	h.tokens = newAuthority(t)
+	settings := maps.Clone(h.settings)
+	settings["RETENTIONOPS_MCP_ISSUER"], settings["RETENTIONOPS_MCP_PUBLIC_URL"] = h.tokens.URL, publicURL
+	h.open = serve(t, settings, caller)
 	return h
 }
 
@@ -155,6 +168,45 @@ func raw(lines ...string) func(*testing.T, *hostile) answered {
 	}
 }
 
+// token calls a tool that acts, where tokens are taken, with one that is not right.
+func token(of func(*testing.T, *authority) string) func(*testing.T, *hostile) answered {
+	return func(t *testing.T, h *hostile) answered {
+		t.Helper()
+		request := h.open.request(t, modern, modern.message(1, "tools/call", map[string]any{"name": "build_priority_queue", "arguments": map[string]any{}}))
+		request.Header.Set("Authorization", "Bearer "+of(t, h.tokens))
+		return h.send(t, request)
+	}
+}
+
+// claiming is a token of the issuer with a claim of its own.
+func claiming(claim string, value any) func(*testing.T, *hostile) answered {
+	return token(func(t *testing.T, a *authority) string {
+		t.Helper()
+		return a.token(t, map[string]any{"scope": "retention:read retention:act", claim: value})
+	})
+}
+
+func byAStranger(t *testing.T, a *authority) string {
+	t.Helper()
+	return oidctest.SignIDToken(newAuthority(t).keys[oidc.RS256], oidc.RS256, oidc.RS256, a.claims(t, nil))
+}
+
+func unsigned(t *testing.T, a *authority) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(a.token(t, nil), ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + payload + "."
+}
+
+func byThePublicKey(t *testing.T, a *authority) string {
+	t.Helper()
+	public, err := x509.MarshalPKIXPublicKey(a.keys[oidc.RS256].Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed(t, jose.SigningKey{Algorithm: jose.HS256, Key: public}, map[jose.HeaderKey]any{"kid": oidc.RS256}, a.claims(t, nil))
+}
+
 func head(line string, more ...string) []string {
 	return append([]string{line, "Host: HOST", "Authorization: Bearer KEY", "Content-Type: application/json", "MCP-Protocol-Version: 2025-11-25"}, more...)
 }
@@ -185,6 +237,17 @@ var attacks = []attack{
 	}), 401, "unauthenticated"},
 	{"a key without the scope to read", header("Authorization", "Bearer acts-only"), 403, "permission_denied"},
 	{"a caller's name of its own making", with(func(r *http.Request) { r.Header.Del("Authorization"); r.Header.Set(door.CallerHeader, "ada") }), 401, "unauthenticated"},
+
+	{"a token made out to another resource (audience)", claiming("aud", "https://other.example.com/mcp"), 401, "unauthenticated"},
+	{"a token that has run out", claiming("exp", 1), 401, "unauthenticated"},
+	{"a token of another issuer", claiming("iss", "https://login.evil.example"), 401, "unauthenticated"},
+	{"a token by a stranger's key", token(byAStranger), 401, "unauthenticated"},
+	{"a token without a signature (alg none)", token(unsigned), 401, "unauthenticated"},
+	{"a token signed with the public key (HS256)", token(byThePublicKey), 401, "unauthenticated"},
+	{"an opaque token", token(func(*testing.T, *authority) string { return "2YotnFZFEjr1zCsicMWpAA" }), 401, "unauthenticated"},
+	{"a token that may read alone, to act", claiming("scope", "retention:read"), 403, "permission_denied"},
+	{"a tool beside the toolset that a policy sets", with(func(r *http.Request) { r.URL.Path = Path + "/act"; r.Header.Set("X-MCP-Tools", "get_alert_decision") }), 400, "-32602"},
+	{"a toolset that is none", header("X-MCP-Toolsets", "admin"), 400, "invalid_argument"},
 
 	{"another path", path("/admin"), 404, "not_found"},
 	{"a path that climbs", path("/mcp/../healthz/../../etc/passwd"), 404, "not_found"},

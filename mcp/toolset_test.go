@@ -186,3 +186,27 @@ func TestATokenThatLacksAScopeHearsWhich(t *testing.T) {
 		}
 	})
 }
+
+// TestAListedPageReadsWhatItNeeds asks before it sends, and may read why it was refused.
+func TestAListedPageReadsWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	gateway := serve(t, keyed("read", map[string]string{"RETENTIONOPS_MCP_ORIGINS": "https://chat.example.com"}), Local(nil))
+	request := gateway.request(t, modern, nil)
+	request.Method = http.MethodOptions
+	request.Header.Del("Authorization") // a browser sends none with its question
+	request.Header.Set("Origin", "https://chat.example.com")
+	got := gateway.send(t, request)
+	for _, header := range []string{"Authorization", "Mcp-Method", "X-MCP-Toolsets", "X-MCP-Tools", "X-MCP-Exclude-Tools", "X-MCP-Readonly"} {
+		if got.status != http.StatusNoContent || !strings.Contains(got.header.Get("Access-Control-Allow-Headers"), header) {
+			t.Errorf("it may not send %s: %d %v", header, got.status, got.header)
+		}
+	}
+	request = gateway.request(t, modern, modern.message(1, "tools/list", nil))
+	request.Header.Del("Authorization")
+	request.Header.Set("Origin", "https://chat.example.com")
+	got = gateway.send(t, request)
+	if got.status != http.StatusUnauthorized || got.header.Get("Access-Control-Allow-Origin") != "https://chat.example.com" ||
+		!strings.Contains(got.header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") || got.header.Get("Vary") != "Origin" {
+		t.Errorf("it may not read why: %d %v", got.status, got.header)
+	}
+}
