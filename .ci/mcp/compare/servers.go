@@ -55,7 +55,9 @@ func function() (http.Handler, error) {
 	if err := json.Unmarshal(caller[functions.GetAlertDecision.Name], &out); err != nil {
 		return nil, err
 	}
-	work := func(context.Context, functions.GetAlertDecisionInput) (functions.GetAlertDecisionOutput, error) { return out, nil }
+	work := func(context.Context, functions.GetAlertDecisionInput) (functions.GetAlertDecisionOutput, error) {
+		return out, nil
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/"+functions.GetAlertDecision.Name, door.Handle(proof.NewDoor(audit()), functions.GetAlertDecision, work))
 	return mux, nil
