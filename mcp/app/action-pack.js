@@ -6,14 +6,14 @@
 const at = id => document.getElementById(id)
 const part = (selector, of = document) => of.querySelector(selector)
 
-// element makes an element; a child that is no node becomes text.
+// element makes an element; a child that is no node becomes text, and one that is nothing is left out.
 function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag)
   for (const [name, value] of Object.entries(properties)) {
     if (name in made) made[name] = value
     else made.setAttribute(name, value)
   }
-  made.append(...children.filter(child => child !== "" && child != null))
+  made.append(...children.filter(child => child !== "" && child !== false && child != null))
   return made
 }
 

@@ -22,6 +22,9 @@ import (
 // longest is how long a visit may take in all. A machine with much else to do starts a browser slowly.
 const longest = 60 * time.Second
 
+// patience is how long something on a page may take to come true.
+const patience = 25 * time.Second
+
 // Page is an open page.
 type Page struct {
 	// Requests are the addresses that the page and its frames asked for, without its own.
@@ -36,6 +39,7 @@ type Page struct {
 	session string
 	frames  []string // sessions of the frames that have a process of their own, as a sandboxed one has
 	address string
+	width   int
 	loaded  bool
 }
 
@@ -47,7 +51,13 @@ func Open(t *testing.T, file string) *Page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Page{t: t, browser: start(t), address: (&url.URL{Scheme: "file", Path: absolute}).String()}
+	return Visit(t, (&url.URL{Scheme: "file", Path: absolute}).String())
+}
+
+// Visit opens an address, as Open does a file.
+func Visit(t *testing.T, address string) *Page {
+	t.Helper()
+	p := &Page{t: t, browser: start(t), address: address, width: 1440}
 	p.browser.page = p
 	target := send[struct{ TargetID string }](p, "", "Target.createTarget", arguments{"url": "about:blank"})
 	p.session = send[struct{ SessionID string }](p, "", "Target.attachToTarget",
@@ -61,6 +71,46 @@ func Open(t *testing.T, file string) *Page {
 	// An answer comes after everything that was told before it, of frames too once they are asked themselves.
 	p.Eval("document.readyState")
 	return p
+}
+
+// Dress makes the page as wide as this, and light or dark.
+func (p *Page) Dress(width int, scheme string) {
+	p.t.Helper()
+	p.width = width
+	p.resize(900)
+	send[struct{}](p, p.session, "Emulation.setEmulatedMedia",
+		arguments{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}})
+}
+
+func (p *Page) resize(height any) {
+	send[struct{}](p, p.session, "Emulation.setDeviceMetricsOverride",
+		arguments{"width": p.width, "height": height, "deviceScaleFactor": 1, "mobile": false})
+}
+
+// Await waits until an expression in the page is true, and gives its value.
+func (p *Page) Await(expression string) any {
+	p.t.Helper()
+	return p.await(expression, p.Eval)
+}
+
+// AwaitFrame is the same in the first sandboxed frame.
+func (p *Page) AwaitFrame(expression string) any {
+	p.t.Helper()
+	for len(p.frames) == 0 {
+		p.browser.receive()
+	}
+	return p.await(expression, p.EvalFrame)
+}
+
+func (p *Page) await(expression string, eval func(string) any) any {
+	p.t.Helper()
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(50 * time.Millisecond) {
+		if value := eval(expression); value != nil && value != false && value != "" {
+			return value
+		}
+	}
+	p.t.Fatalf("%s does not come true", expression)
+	return nil
 }
 
 // listen asks a session to tell what goes on in it, and in frames that have a process of their own.
@@ -101,16 +151,12 @@ func (p *Page) eval(session, expression string) any {
 	return answer.Result.Value
 }
 
-// Screenshot writes a picture of the whole page, wide as a laptop's screen, to the test's artifacts: go test -artifacts
-// keeps them.
+// Screenshot writes a picture of the whole page, wide as a laptop's screen unless it was dressed otherwise, to the test's
+// artifacts: go test -artifacts keeps them.
 func (p *Page) Screenshot(name string) {
 	p.t.Helper()
-	resize := func(height any) {
-		send[struct{}](p, p.session, "Emulation.setDeviceMetricsOverride",
-			arguments{"width": 1440, "height": height, "deviceScaleFactor": 1, "mobile": false})
-	}
-	resize(900)
-	resize(p.Eval("document.documentElement.scrollHeight")) // what is out of sight is not drawn in frames
+	p.resize(900)
+	p.resize(p.Eval("document.documentElement.scrollHeight")) // what is out of sight is not drawn in frames
 	for range 2 {
 		p.Eval("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 	}
