@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -80,7 +81,8 @@ func TestAnAssistantActsAfterAYes(t *testing.T) {
 	s.logged(t, out.RunID, second, log.String())
 }
 
-// byForm sends the day again for a client that asks a person: first with a no.
+// byForm sends the day again for a client that asks a person: first with a no. A yes that is brought once more, as after a
+// lost answer, gets the outcome and sends nothing.
 func (s *stand) byForm(t *testing.T, call func(tool, arguments, beside string) mcpAnswer) {
 	t.Helper()
 	const asks = `,"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},` +
@@ -91,10 +93,20 @@ func (s *stand) byForm(t *testing.T, call func(tool, arguments, beside string) m
 		if question.Result.ResultType != "input_required" || question.Result.RequestState == "" {
 			t.Fatalf("no question: %+v", question)
 		}
-		answer := call("trigger_playbook", `{"resend":true}`, asks+fmt.Sprintf(`,"requestState":%q,"inputResponses":{"confirm":%s}`, question.Result.RequestState, said))
+		answered := asks + fmt.Sprintf(`,"requestState":%q,"inputResponses":{"confirm":%s}`, question.Result.RequestState, said)
+		answer := call("trigger_playbook", `{"resend":true}`, answered)
 		yes := strings.Contains(said, "true")
 		if sent := len(s.receiver.Ledger()) - len(before); answer.Result.IsError || yes != (sent == 1) {
 			t.Errorf("%s: %d messages, %s", said, sent, answer.text())
+		}
+		if !yes {
+			continue
+		}
+		var out, again functions.TriggerPlaybookOutput
+		once := call("trigger_playbook", `{"resend":true}`, answered)
+		if err := errors.Join(json.Unmarshal(answer.Result.StructuredContent, &out), json.Unmarshal(once.Result.StructuredContent, &again)); err != nil ||
+			!again.AlreadyDone || again.RunID != out.RunID || len(s.receiver.Ledger())-len(before) != 1 {
+			t.Errorf("brought once more: %v, %d messages, %s", err, len(s.receiver.Ledger())-len(before), once.text())
 		}
 	}
 }
