@@ -1,8 +1,11 @@
 // Package mcp is the gateway: it offers the tools of the contract to assistants over the Model Context Protocol, by
 // streamable HTTP and by standard input and output, reads what is asked, and passes calls on to the functions.
 //
-// It holds no trade of its own and reaches no data: what a tool does is the function's. It reads and lets others read;
-// of the tools that act it offers the dry run alone.
+// It holds no trade of its own and reaches no data: what a tool does is the function's. Tools that act are hidden unless
+// the settings offer them, and show their dry run alone to who may only read. What reaches people or leaves the house
+// (export_audience, trigger_playbook) needs a confirmation: the gateway finds out by a dry run what would happen, says it
+// in its own words, and does exactly that after a yes. It remembers nothing in between: what was asked travels with the
+// client, sealed.
 package mcp
 
 import (
