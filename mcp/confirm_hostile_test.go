@@ -179,6 +179,19 @@ func TestWhatHasChangedIsNotDone(t *testing.T) {
 	}
 }
 
+// TestWithoutADigestNothingIsAsked looks at a function whose dry run binds nothing.
+func TestWithoutADigestNothingIsAsked(t *testing.T) {
+	t.Parallel()
+	world := newTown()
+	world.changes("")
+	gateway := serve(t, keyed("read+act", nil), ways["in this process"](t, world.work()))
+	for tool, arguments := range map[string]string{"trigger_playbook": `{}`, "export_audience": `{"tier":"P1"}`} {
+		if got := gateway.tool(t, modern, tool, arguments); !got.Result.IsError || !strings.Contains(got.text(), "internal") {
+			t.Errorf("%s: %s", tool, got.body)
+		}
+	}
+}
+
 // TestANoIsAResult asks a person, who does not say yes.
 func TestANoIsAResult(t *testing.T) {
 	t.Parallel()

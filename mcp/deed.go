@@ -30,6 +30,9 @@ type rehearsal struct {
 	words string // for a person, and not the caller's
 }
 
+// errNoPlan is a fault of a function: without a digest nothing would hold what runs to what was shown.
+var errNoPlan = errors.New("the dry run holds no plan with a digest")
+
 // readDeed reads the arguments of a call as strictly as the function does.
 func readDeed(tool *functions.Tool, input json.RawMessage) (deed, error) {
 	switch tool {
@@ -76,6 +79,9 @@ func (e export) rehearse(ctx context.Context, g *Gateway, report func(functions.
 	if err := g.ask(ctx, functions.ExportAudience, in, &out, report); err != nil {
 		return rehearsal{}, err
 	}
+	if out.Digest == "" {
+		return rehearsal{}, errNoPlan
+	}
 	words := fmt.Sprintf("Export %d of the %d customers in %s of %s to %s.%s", out.RowsExported, out.RowsAvailable, out.Tier, out.Date,
 		where(cmp.Or(in.Destination, functions.Targets[0])), leftOutText(out.LeftOut))
 	return rehearsal{day: out.Date, plan: out.Digest, words: words + guardText(out.Guardrails) + overrideText(in.Override)}, nil
@@ -109,8 +115,8 @@ func (p playbook) rehearse(ctx context.Context, g *Gateway, report func(function
 	if err := g.ask(ctx, functions.TriggerPlaybook, in, &out, report); err != nil {
 		return rehearsal{}, err
 	}
-	if out.Plan == nil {
-		return rehearsal{}, errors.New("the dry run of the playbook holds no plan")
+	if out.Plan == nil || out.Plan.Digest == "" {
+		return rehearsal{}, errNoPlan
 	}
 	words := []string{fmt.Sprintf("Run the playbook of %s (%s, phase %s): %s.", out.Date, out.Severity, out.Phase, strings.TrimRight(out.Reason, ". "))}
 	words = append(words, planText(out.Plan))
