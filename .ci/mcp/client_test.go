@@ -65,7 +65,7 @@ func TestMain(m *testing.M) {
 func command(args ...string) *exec.Cmd {
 	cmd := exec.Command(program.path, args...)
 	cmd.Dir = program.folder
-	cmd.Env = []string{"HOME=" + program.folder, "PATH=" + os.Getenv("PATH"), "RETENTIONOPS_MCP_ACTIONS=true"}
+	cmd.Env = []string{"HOME=" + program.folder, "PATH=" + os.Getenv("PATH"), "RETENTIONOPS_MCP_ACTIONS=true", "RETENTIONOPS_MCP_RATE=0"}
 	return cmd
 }
 
@@ -137,19 +137,12 @@ func (s *said) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// TestOverHTTP talks with a gateway before a running serve.
+// TestOverHTTP talks with a running serve.
 func TestOverHTTP(t *testing.T) {
 	if err := program.built(); err != nil {
 		t.Fatal(err)
 	}
-	address := free(t)
-	serving := command("serve", "--addr", address)
-	if err := serving.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = serving.Process.Kill(); _ = serving.Wait() })
-	await(t, "http://"+address+"/get_alert_decision")
-	url := serve(t, gateway.At("http://"+address, ""))
+	url := served(t)
 	for _, era := range eras {
 		t.Run(era, func(t *testing.T) {
 			everything(t, connect(t, &sdk.StreamableClientTransport{Endpoint: url}, era, nil))

@@ -3,6 +3,7 @@
 //
 //   node clients.mjs everything v1|v2|v2:auto|v2:2026-07-28 http URL
 //   node clients.mjs everything v1|v2|v2:auto|v2:2026-07-28 stdio COMMAND [ARGUMENT...]
+//   node clients.mjs confirm    ... the same: has an export confirmed, by a form where the client can show one
 //   node clients.mjs cancel     ... the same: calls a tool that never ends, and hangs up once it has begun
 import assert from 'node:assert/strict';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
@@ -15,11 +16,20 @@ const who = { name: 'proof', version: '1' };
 const legacy = '2025-11-25';
 const modern = '2026-07-28';
 
-// sdks make a client, and say which version of the protocol it must come to speak.
+// sdks make a client, and say which version of the protocol it must come to speak. One of them can put a form before a
+// person, whose answer is the next of these.
+const answers = [];
+const asked = [];
 const sdks = {
   v1: { era: legacy, http: HTTPV1, stdio: StdioV1, client: () => new ClientV1(who) },
   v2: { era: legacy, http: HTTPV2, stdio: StdioV2, client: () => new ClientV2(who) },
-  'v2:auto': { era: modern, http: HTTPV2, stdio: StdioV2, client: () => new ClientV2(who, { versionNegotiation: { mode: 'auto' } }) },
+  'v2:auto': {
+    era: modern, http: HTTPV2, stdio: StdioV2, person: true, client: () => {
+      const client = new ClientV2(who, { versionNegotiation: { mode: 'auto' }, capabilities: { elicitation: { form: {} } } });
+      client.setRequestHandler('elicitation/create', async ({ params }) => { asked.push(params); return answers.shift(); });
+      return client;
+    },
+  },
   'v2:2026-07-28': { era: modern, http: HTTPV2, stdio: StdioV2, client: () => new ClientV2(who, { versionNegotiation: { mode: { pin: modern } } }) },
 };
 
@@ -112,6 +122,52 @@ async function reading(client) {
   assert.deepEqual(none.completion.values, []);
 }
 
+// The data of this shop is old, which a guardrail stops: somebody has to stand up for the export.
+const exporting = { date: 'latest', tier: 'P1', override: { by: 'Mara', why: 'the shop is made up' } };
+
+async function confirm(client) {
+  await client.listTools(); // from here on the client holds each answer against its schema
+  const done = await (sdks[sdk].person ? byForm : byToken)((args) => call(client, { name: 'export_audience', arguments: args }));
+  assert.ok(!done.isError, JSON.stringify(done));
+  assert.equal(done.structuredContent.date, day);
+  assert.ok(done.structuredContent.rows_exported > 0 && done.structuredContent.csv_url, JSON.stringify(done.structuredContent));
+}
+
+async function byForm(call) {
+  for (const [answer, becomes] of [
+    [{ action: 'decline' }, 'declined'],
+    [{ action: 'cancel' }, 'cancelled'],
+    [{ action: 'accept', content: { approve: false } }, 'declined'],
+  ]) {
+    answers.push(answer);
+    const left = await call(exporting);
+    assert.ok(!left.isError, JSON.stringify(left));
+    assert.equal(left.structuredContent.confirmation, becomes, JSON.stringify(answer));
+  }
+  answers.push({ action: 'accept', content: { approve: true } });
+  const done = await call(exporting);
+  assert.equal(asked.length, 4, 'how often somebody was asked');
+  assert.match(asked[0].message, /Export \d+ of the \d+ customers in P1 of 2026-01-12.*OVERRIDE/s);
+  return done;
+}
+
+async function byToken(call) {
+  const { isError, structuredContent: question, content } = await call(exporting);
+  assert.ok(!isError, JSON.stringify(content));
+  assert.equal(question.confirmation, 'confirmation_required');
+  assert.match(question.summary, /Export \d+ of the \d+ customers in P1 of 2026-01-12.*OVERRIDE/s);
+  assert.ok(content[0].text.includes(question.confirm_token), 'the text stands alone');
+  for (const wrong of [
+    { ...exporting, confirm_token: question.confirm_token.slice(0, -2) },
+    { ...exporting, tier: 'P2', confirm_token: question.confirm_token },
+  ]) {
+    const refused = await call(wrong);
+    assert.ok(refused.isError, JSON.stringify(refused));
+    assert.match(refused.content[0].text, /permission_denied|invalid_argument/);
+  }
+  return call({ ...exporting, confirm_token: question.confirm_token });
+}
+
 // cancel gives a call up when its first step is heard.
 async function cancel(client) {
   const aborting = new AbortController();
@@ -125,5 +181,5 @@ async function cancel(client) {
 }
 
 const client = await connect();
-await { everything, cancel }[mode](client);
+await { everything, confirm, cancel }[mode](client);
 await client.close();

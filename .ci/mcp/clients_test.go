@@ -38,12 +38,12 @@ func node(ctx context.Context, t *testing.T, script string, args ...string) *exe
 	return cmd
 }
 
-// passes runs a script, which fails where something is not as it should be.
-func passes(t *testing.T, script string, args ...string) {
+// passes runs the clients, who fail where something is not as it should be.
+func passes(t *testing.T, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	if said, err := node(ctx, t, script, args...).CombinedOutput(); err != nil {
+	if said, err := node(ctx, t, "clients.mjs", args...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, bytes.TrimSpace(said))
 	}
 }
@@ -55,18 +55,24 @@ func TestTypeScriptClientsGetWhatIsPromised(t *testing.T) {
 	}
 	t.Run("standard streams", func(t *testing.T) {
 		for _, sdk := range typescript {
-			t.Run(sdk, func(t *testing.T) { passes(t, "clients.mjs", "everything", sdk, "stdio", program.path, "mcp") })
+			t.Run(sdk, func(t *testing.T) {
+				passes(t, "everything", sdk, "stdio", program.path, "mcp")
+				passes(t, "confirm", sdk, "stdio", program.path, "mcp")
+			})
 		}
 	})
 	t.Run("streamable HTTP", func(t *testing.T) {
 		url := served(t)
 		for _, sdk := range typescript {
-			t.Run(sdk, func(t *testing.T) { passes(t, "clients.mjs", "everything", sdk, "http", url) })
+			t.Run(sdk, func(t *testing.T) {
+				passes(t, "everything", sdk, "http", url)
+				passes(t, "confirm", sdk, "http", url)
+			})
 		}
 	})
 }
 
-// served is where a gateway is before a running serve.
+// served is where a running serve speaks MCP.
 func served(t *testing.T) string {
 	t.Helper()
 	address := free(t)
@@ -76,7 +82,7 @@ func served(t *testing.T) string {
 	}
 	t.Cleanup(func() { _ = serving.Process.Kill(); _ = serving.Wait() })
 	await(t, "http://"+address+"/get_alert_decision")
-	return serve(t, gateway.At("http://"+address, ""))
+	return "http://" + address + gateway.Path
 }
 
 // TestTypeScriptClientsThatHangUpStopTheFunction has each give up in the middle of a call.
@@ -84,7 +90,7 @@ func TestTypeScriptClientsThatHangUpStopTheFunction(t *testing.T) {
 	for _, sdk := range typescript {
 		t.Run(sdk, func(t *testing.T) {
 			w := work{steps: 1, arrived: make(chan struct{}), ended: make(chan struct{})}
-			passes(t, "clients.mjs", "cancel", sdk, "http", serve(t, behind(w)))
+			passes(t, "cancel", sdk, "http", serve(t, behind(w)))
 			select {
 			case <-w.ended:
 			case <-time.After(20 * time.Second):

@@ -3,6 +3,7 @@ package proof
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +46,12 @@ var inspectedToo = []inspection{
 	{"what can be read", []string{"--method", "resources/list"}, fine, "retention://rules"},
 	{"what can be read by name", []string{"--method", "resources/templates/list"}, fine, "retention://run/{run_id}"},
 	{"the rules", []string{"--method", "resources/read", "--uri", "retention://rules"}, fine, "rules_version"},
+	{
+		"which tools have a page",
+		[]string{"--method", "tools/list", "--app-info", "--advertise-apps"},
+		fine,
+		`{"hasApp":true,"toolName":"trigger_playbook","resourceUri":"ui://retentionops/action-pack.html"`,
+	},
 	{"many at once", []string{
 		"--method", "tools/call", "--tool-name", "get_alert_decision", "--tool-arg", "date=latest",
 		"--load", "--load-concurrency", "16", "--load-requests", "64", "--format", "json",
@@ -73,8 +80,35 @@ func TestTheInspector(t *testing.T) {
 	})
 }
 
-// on runs the inspector on a target.
-func (i inspection) on(t *testing.T, target ...string) {
+// TestTheInspectorConfirms an export: it can show no form, so it brings the token back.
+func TestTheInspectorConfirms(t *testing.T) {
+	if err := program.built(); err != nil {
+		t.Fatal(err)
+	}
+	url := served(t)
+	export := func(exit int, says, token string) []byte {
+		arguments := `{"date":"latest","tier":"P1","override":{"by":"Mara","why":"the shop is made up"}` + token + "}"
+		return inspection{args: []string{
+			"--quiet", "--format", "json", "--method", "tools/call", "--tool-name", "export_audience", "--tool-args-json", arguments,
+		}, exit: exit, says: says}.on(t, url, "--transport", "http")
+	}
+	var asked struct {
+		Result struct {
+			StructuredContent struct {
+				Token string `json:"confirm_token"`
+			}
+		}
+	}
+	if err := json.Unmarshal(export(fine, "confirmation_required", ""), &asked); err != nil {
+		t.Fatal(err)
+	}
+	token := asked.Result.StructuredContent.Token
+	export(toolFailed, "permission_denied", `,"confirm_token":"`+token[:len(token)-2]+`"`)
+	export(fine, `"csv_url"`, `,"confirm_token":"`+token+`"`)
+}
+
+// on runs the inspector on a target, and tells what it said.
+func (i inspection) on(t *testing.T, target ...string) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -90,4 +124,5 @@ func (i inspection) on(t *testing.T, target ...string) {
 	if exit != i.exit || !bytes.Contains(said, []byte(i.says)) || bytes.Contains(said, []byte("\nWarning:")) {
 		t.Errorf("it ends with %d, want %d and %q:\n%s", exit, i.exit, i.says, said)
 	}
+	return said
 }
