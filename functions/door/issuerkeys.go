@@ -65,11 +65,14 @@ func (k *issuerKeys) verify(ctx context.Context, signed *jose.JSONWebSignature) 
 	if ok && age < keysFresh {
 		return payload, nil, nil
 	}
-	known = k.refresh(ctx, known, ok && age < keysUsable)
-	if payload, ok = known.verify(signed); ok && k.now().Sub(known.fetched) < keysUsable {
+	newer := k.refresh(ctx, known, ok && age < keysUsable)
+	if newer != known {
+		payload, ok = newer.verify(signed)
+	}
+	if ok && k.now().Sub(newer.fetched) < keysUsable {
 		return payload, nil, nil
 	}
-	return nil, known.fault, errors.New("no key of the issuer has signed the token")
+	return nil, newer.fault, errors.New("no key of the issuer has signed the token")
 }
 
 // verify tries the keys of the id that the token names, or all when it names none.
