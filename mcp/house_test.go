@@ -204,8 +204,8 @@ func keyed(scopes string, beside map[string]string) map[string]string {
 	return settings
 }
 
-func serve(t *testing.T, settings map[string]string, caller Caller) *served {
-	t.Helper()
+func serve(tb testing.TB, settings map[string]string, caller Caller) *served {
+	tb.Helper()
 	if settings == nil {
 		settings = switchedOn
 	}
@@ -215,10 +215,10 @@ func serve(t *testing.T, settings map[string]string, caller Caller) *served {
 		NewID: func() string { return ulid.Make().String() }, Caller: caller,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	server := httptest.NewServer(gateway)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	return &served{Gateway: gateway, url: server.URL + Path, log: log}
 }
 

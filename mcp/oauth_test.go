@@ -35,20 +35,20 @@ type authority struct {
 	down    atomic.Bool
 }
 
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
+func newAuthority(tb testing.TB) *authority {
+	tb.Helper()
 	a := &authority{keys: map[string]crypto.Signer{}}
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	serves := &oidctest.Server{}
 	for algorithm, key := range map[string]crypto.Signer{oidc.RS256: rsaKey, oidc.PS256: rsaKey, oidc.ES256: ecKey, oidc.EdDSA: edKey} {
@@ -65,14 +65,14 @@ func newAuthority(t *testing.T) *authority {
 		}
 		serves.ServeHTTP(w, r)
 	}))
-	t.Cleanup(a.Close)
+	tb.Cleanup(a.Close)
 	serves.SetIssuer(a.URL)
 	return a
 }
 
 // claims are those of ada's access token, with these in the place of what is there; nil takes a claim away.
-func (a *authority) claims(t *testing.T, change map[string]any) string {
-	t.Helper()
+func (a *authority) claims(tb testing.TB, change map[string]any) string {
+	tb.Helper()
 	all := map[string]any{
 		"iss": a.URL, "aud": publicURL, "sub": "auth0|ada", "client_id": "chat", "scope": "openid retention:read", "jti": "1",
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
@@ -81,7 +81,7 @@ func (a *authority) claims(t *testing.T, change map[string]any) string {
 	maps.DeleteFunc(all, func(_ string, value any) bool { return value == nil })
 	data, err := json.Marshal(all)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(data)
 }
@@ -92,15 +92,15 @@ func (a *authority) token(t *testing.T, change map[string]any) string {
 }
 
 // guarded is a gateway that this authorization server gives tokens for, and that knows one key.
-func (a *authority) guarded(t *testing.T, change map[string]string) *served {
-	t.Helper()
+func (a *authority) guarded(tb testing.TB, change map[string]string) *served {
+	tb.Helper()
 	settings := map[string]string{
 		"RETENTIONOPS_AUTH": "key", "RETENTIONOPS_MCP_HOSTS": "127.0.0.1", "RETENTIONOPS_MCP_RATE": "0",
 		"RETENTIONOPS_MCP_ISSUER": a.URL, "RETENTIONOPS_MCP_PUBLIC_URL": publicURL,
 		"RETENTIONOPS_MCP_KEYS": "robot:read:" + sumOf("static-key"),
 	}
 	maps.Copy(settings, change)
-	return serve(t, settings, Local(doorsWith(t, "local", work{})))
+	return serve(tb, settings, Local(doorsWith(tb, "local", work{})))
 }
 
 // show calls a reading tool with a bearer.
