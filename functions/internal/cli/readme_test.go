@@ -30,7 +30,7 @@ const readme = "../../../README.md"
 func TestREADMETableOfTools(t *testing.T) {
 	t.Parallel()
 	var table strings.Builder
-	table.WriteString("| tool | what it does | changes | scope |\n| --- | --- | --- | --- |\n")
+	table.WriteString("| tool | what it does | changes | scope | hints |\n| --- | --- | --- | --- | --- |\n")
 	for _, tool := range functions.Tools {
 		changes := "nothing"
 		switch {
@@ -41,9 +41,23 @@ func TestREADMETableOfTools(t *testing.T) {
 		case !tool.Hints.ReadOnly:
 			changes = "replaces the day's queue"
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s | `%s` |\n", tool.Name, tool.Description, changes, tool.Scope)
+		fmt.Fprintf(&table, "| `%s` | %s | %s | `%s` | %s |\n", tool.Name, tool.Description, changes, tool.Scope, hints(tool.Hints))
 	}
 	compareSection(t, "tools", table.String())
+}
+
+// hints are what clients are told of a tool; what is not named is denied.
+func hints(of functions.Hints) string {
+	var named []string
+	for _, hint := range []struct {
+		is   bool
+		name string
+	}{{of.ReadOnly, "read-only"}, {of.Destructive, "destructive"}, {of.Idempotent, "idempotent"}, {of.OpenWorld, "open-world"}} {
+		if hint.is {
+			named = append(named, hint.name)
+		}
+	}
+	return strings.Join(named, ", ")
 }
 
 // TestREADMEDemo compares the output that the README shows with that of the command, apart from times and ids.
