@@ -13,22 +13,29 @@ import (
 )
 
 func (c *command) serve() *cobra.Command {
-	var addr string
+	var addr, today string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the six tools over HTTP on this machine",
 		Long: "Serves every tool at /<tool>, as the deployed functions do: POST a JSON object, GET for a health line.\n" +
 			"Without RETENTIONOPS_AUTH it serves callers of this machine only (mode local). Then it also shows the action pack of a\n" +
 			"day at /, as a page. Assistants find the gateway (MCP) at /mcp.\n" +
-			"It holds the embedded warehouse: other commands talk to it with --url while it runs.",
+			"It holds the embedded warehouse: other commands talk to it with --url while it runs.\n" +
+			"Data that is too old does not leave. With --today another day stands in for today: orders of another year play on theirs.",
 		Example: `  retentionops serve
-  retentionops serve --addr 127.0.0.1:9000 --warehouse duckdb:.retentionops/demo/warehouse.duckdb
+  retentionops serve --warehouse duckdb:.retentionops/demo/warehouse.duckdb --today 2026-01-12
+  retentionops serve --addr 127.0.0.1:9000
   curl -s -X POST http://127.0.0.1:8080/get_alert_decision -H 'Content-Type: application/json' -d '{"date": "latest"}'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			overrides, key, err := c.serveSettings()
 			if err != nil {
 				return err
+			}
+			if today != "" {
+				if c.Today, err = parseDay(today); err != nil {
+					return err
+				}
 			}
 			c.verbose = true
 			env := c.env(overrides, "")
@@ -55,6 +62,7 @@ func (c *command) serve() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080", "address to listen on")
+	cmd.Flags().StringVar(&today, "today", "", "day that stands in for today: YYYY-MM-DD")
 	return cmd
 }
 

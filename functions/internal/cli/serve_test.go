@@ -17,7 +17,13 @@ import (
 // serveIn starts serve in the folder as a process, on a port of its own, and gives its address.
 func serveIn(t *testing.T, folder string, settings ...string) (base string) {
 	t.Helper()
-	command := program(t, folder, "serve", "--addr", "127.0.0.1:0")
+	return serveOn(t, folder, "", settings...)
+}
+
+// serveOn starts serve on a day that stands in for today; empty is today.
+func serveOn(t *testing.T, folder, today string, settings ...string) (base string) {
+	t.Helper()
+	command := program(t, folder, "serve", "--addr", "127.0.0.1:0", "--today", today)
 	command.Env = append(os.Environ(), settings...)
 	return started(t, command)
 }
@@ -177,6 +183,21 @@ func TestServeActsByDefaultForThisMachineOnly(t *testing.T) {
 			}
 			if answer := sent(t, http.MethodGet, base+"/", "", nil); answer.status != http.StatusNotFound || !strings.Contains(answer.text, "a page has no key") {
 				t.Errorf("the page with keys: %d: %s", answer.status, answer.text)
+			}
+		})
+	}
+}
+
+// TestServePlaysOnAnotherDay asks what a run would do with data of a past year: on its own day nothing is too old.
+func TestServePlaysOnAnotherDay(t *testing.T) {
+	t.Parallel()
+	folder := newShop(t)
+	for today, stops := range map[string]bool{"": true, "2026-01-12": false} {
+		t.Run("today "+today, func(t *testing.T) { // one after another: one process may hold the warehouse
+			answer := sent(t, http.MethodPost, serveOn(t, folder, today)+"/trigger_playbook", `{"date":"2026-01-12","dry_run":true}`,
+				map[string]string{"Content-Type": "application/json"})
+			if got := strings.Contains(answer.text, `"verdict":"stop"`); answer.status != http.StatusOK || got != stops {
+				t.Errorf("%d, stops %t, want %t: %s", answer.status, got, stops, answer.text)
 			}
 		})
 	}
