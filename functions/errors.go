@@ -120,6 +120,12 @@ func CodeOf(err error) Code {
 	}
 }
 
+// Passes tells whether a fault may be gone when the same is tried again.
+func Passes(err error) bool {
+	code := CodeOf(err)
+	return code == Unavailable || code == DeadlineExceeded
+}
+
 // Problem is the application/problem+json document of an error (RFC 9457) with our members beside it.
 type Problem struct {
 	Type   string `json:"type"`

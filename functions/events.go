@@ -80,6 +80,18 @@ func StopFrom(ctx context.Context) context.Context {
 	return context.Background()
 }
 
+// Pause waits, or ends early with the context.
+func Pause(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Outlive gives a context for work that must not end with its caller, such as writing down how a call ended: it ends
 // after limit, and grace after the program was told to end.
 func Outlive(ctx context.Context, limit, grace time.Duration) (context.Context, context.CancelFunc) {

@@ -5,10 +5,13 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/retentionops/retentionops/functions"
 )
 
 // How often and how long is tried when a Caller says nothing else. The pauses follow Google's advice for these APIs:
@@ -53,7 +56,7 @@ func (c *Caller) Do(ctx context.Context, attempt Attempt) error {
 			return errors.Join(err, earlier)
 		}
 		err := c.once(ctx, attempt, earlier)
-		if err == nil || !Passes(err) || ctx.Err() != nil || tried >= or(c.Attempts, defaultAttempts) {
+		if err == nil || !Passes(err) || ctx.Err() != nil || tried >= cmp.Or(c.Attempts, defaultAttempts) {
 			return err
 		}
 		pause := max(c.pause(tried), retryAfter(err, c.now()))
@@ -71,7 +74,7 @@ func (c *Caller) Do(ctx context.Context, attempt Attempt) error {
 var errSlow = errors.New("no answer in the time of one attempt")
 
 func (c *Caller) once(ctx context.Context, attempt Attempt, earlier error) error {
-	each, cancel := context.WithTimeoutCause(ctx, or(c.Each, defaultEach), errSlow)
+	each, cancel := context.WithTimeoutCause(ctx, cmp.Or(c.Each, defaultEach), errSlow)
 	defer cancel()
 	err := attempt(each, earlier)
 	if err != nil && ctx.Err() == nil && each.Err() != nil {
@@ -99,7 +102,7 @@ func (c *Caller) Wait(ctx context.Context, round int) error {
 // pause is the time before attempt tried+1: doubled each time, and of that half at least, so that many who were refused
 // together do not come back together.
 func (c *Caller) pause(tried int) time.Duration {
-	pause := min(or(c.Pause, defaultPause)<<min(tried-1, 16), longestPause)
+	pause := min(cmp.Or(c.Pause, defaultPause)<<min(tried-1, 16), longestPause)
 	chance := rand.Float64
 	if c.Chance != nil {
 		chance = c.Chance
@@ -118,19 +121,5 @@ func (c *Caller) sleep(ctx context.Context, d time.Duration) error {
 	if c.Sleep != nil {
 		return c.Sleep(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func or[N int | time.Duration](value, otherwise N) N {
-	if value == 0 {
-		return otherwise
-	}
-	return value
+	return functions.Pause(ctx, d)
 }

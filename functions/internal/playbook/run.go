@@ -275,7 +275,7 @@ func (w *run) sender() (*sender, error) {
 		s.client = http.DefaultClient
 	}
 	if s.pause == nil {
-		s.pause = pauseFor
+		s.pause = functions.Pause
 	}
 	if s.jitter == nil {
 		s.jitter = rand.Float64

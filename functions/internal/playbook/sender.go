@@ -238,18 +238,6 @@ func neverLeft(err error) bool {
 		errors.As(err, &unknownCA) || errors.As(err, &wrongHost)
 }
 
-// pauseFor waits, or ends early with the context.
-func pauseFor(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 func decodeSecret(secret string) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 }

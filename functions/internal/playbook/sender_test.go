@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -357,22 +356,6 @@ func TestWaitsMayBeShorter(t *testing.T) {
 	if got := []time.Duration{s.wait(0), s.wait(http.StatusTooManyRequests)}; got[0] != time.Second || got[1] != busyTimes*time.Second {
 		t.Errorf("the pauses are %v", got)
 	}
-}
-
-func TestThePauseWatchesTheContext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		if err := pauseFor(t.Context(), DefaultBetween); err != nil || time.Since(began) != DefaultBetween {
-			t.Errorf("got %v after %s, want nil after %s", err, time.Since(began), DefaultBetween)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		began = time.Now()
-		if err := pauseFor(ctx, DefaultBetween); err == nil || time.Since(began) != time.Second {
-			t.Errorf("got %v after %s, want an error after 1s", err, time.Since(began))
-		}
-	})
 }
 
 func TestAFinalNoThatIsNotSureTellsTheMend(t *testing.T) {

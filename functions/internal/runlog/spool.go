@@ -91,7 +91,7 @@ func (l *Log) Reconcile(ctx context.Context) (written int, err error) {
 			continue
 		}
 		faults = append(faults, fmt.Errorf("write %s: %w", name, err))
-		if passes(err) || ctx.Err() != nil {
+		if functions.Passes(err) || ctx.Err() != nil {
 			break
 		}
 	}
@@ -99,12 +99,6 @@ func (l *Log) Reconcile(ctx context.Context) (written int, err error) {
 		faults = append(faults, l.closeMonths(ctx, closed))
 	}
 	return written, errors.Join(faults...)
-}
-
-// passes tells a fault that would meet the next row as well.
-func passes(err error) bool {
-	code := functions.CodeOf(err)
-	return code == functions.Unavailable || code == functions.DeadlineExceeded
 }
 
 func (l *Log) reconcile(ctx context.Context, name string) (wrote bool, err error) {

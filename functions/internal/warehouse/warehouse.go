@@ -172,18 +172,14 @@ func (w *Warehouse) retry(ctx context.Context, may func() bool, attempt func(con
 	ctx = driver.WithOperation(ctx, w.NewID())
 	for tried := 0; ; tried++ {
 		err := w.once(ctx, attempt)
-		if err == nil || !passes(err) || !may() || ctx.Err() != nil || tried >= len(w.Pauses) {
+		if err == nil || !functions.Passes(err) || !may() || ctx.Err() != nil || tried >= len(w.Pauses) {
 			return err
 		}
 		pause := w.Jitter(w.Pauses[tried])
 		if deadline, has := ctx.Deadline(); has && time.Until(deadline) <= pause {
 			return err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if functions.Pause(ctx, pause) != nil {
 			return err
 		}
 	}
@@ -193,10 +189,4 @@ func (w *Warehouse) once(ctx context.Context, attempt func(context.Context) erro
 	ctx, cancel := context.WithTimeout(ctx, w.AttemptTimeout)
 	defer cancel()
 	return attempt(ctx)
-}
-
-// passes says whether a fault may be gone at the next attempt.
-func passes(err error) bool {
-	code := functions.CodeOf(err)
-	return code == functions.Unavailable || code == functions.DeadlineExceeded
 }

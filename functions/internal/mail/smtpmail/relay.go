@@ -12,6 +12,7 @@ import (
 	netmail "net/mail"
 	"time"
 
+	"github.com/retentionops/retentionops/functions"
 	"github.com/retentionops/retentionops/functions/internal/mail"
 )
 
@@ -67,7 +68,7 @@ func Open(account mail.Account) *Relay {
 	}
 	dialer := &net.Dialer{Timeout: connectTimeout}
 	return &Relay{
-		Dial: dialer.DialContext, Pause: pauseFor, Attempt: attemptTimeout,
+		Dial: dialer.DialContext, Pause: functions.Pause, Attempt: attemptTimeout,
 		account: account, host: host, address: net.JoinHostPort(host, port), encrypted: encrypted, local: loopback(host),
 	}
 }
@@ -125,16 +126,4 @@ func told(f *fault, all, without int) error {
 type letter struct {
 	to    []*netmail.Address
 	bytes []byte
-}
-
-// pauseFor waits, or ends early with the context.
-func pauseFor(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

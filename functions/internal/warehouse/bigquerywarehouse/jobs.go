@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"cloud.google.com/go/bigquery"
 
@@ -120,14 +119,10 @@ func (w *Warehouse) wait(ctx context.Context, job *bigquery.Job) (*bigquery.JobS
 		if status != nil && status.Done() {
 			return status, nil
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
+		err := functions.Pause(ctx, pause)
+		if err != nil {
+			return nil, err
 		}
-		var err error
 		if status, err = job.Status(ctx); err != nil {
 			return nil, err
 		}
