@@ -113,3 +113,30 @@ func TestAShadowRunAnswersItsConfirmationTooAndMayBeLookedAtAgain(t *testing.T) 
 		t.Errorf("%+v, %v", other, err)
 	}
 }
+
+// TestAConfirmationAnswersAlsoWhenTheDataHasChanged asks again after a refresh: nothing is sent, so no plan is expected.
+func TestAConfirmationAnswersAlsoWhenTheDataHasChanged(t *testing.T) {
+	t.Parallel()
+	hook := newHook(t, says(http.StatusOK, receipt))
+	h := newHouse(t, functions.PhaseProduction, hook.address())
+	plan, err := h.Run(t.Context(), functions.TriggerPlaybookInput{DryRun: true, Resend: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := functions.TriggerPlaybookInput{Resend: true, ExpectDigest: plan.Plan.Digest}
+	first, err := h.Run(confirmed(t.Context(), "c-1"), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`UPDATE base_customers SET total_revenue = 2`)
+	again, err := h.Run(confirmed(t.Context(), "c-1"), in)
+	if err != nil || !again.AlreadyDone || again.RunID != first.RunID {
+		t.Errorf("got %+v, %v; want the outcome", again, err)
+	}
+	if _, err := h.Run(confirmed(t.Context(), "c-2"), in); functions.CodeOf(err) != functions.FailedPrecondition {
+		t.Errorf("another confirmation of the old plan: %v", err)
+	}
+	if len(hook.requests()) != 1 {
+		t.Errorf("%d requests", len(hook.requests()))
+	}
+}

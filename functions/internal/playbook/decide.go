@@ -97,6 +97,9 @@ func (w *run) expected(ctx context.Context) error {
 		return nil
 	}
 	if !w.skipped {
+		if used, err := w.confirmationUsed(ctx); used || err != nil {
+			return err // who asks again gets to know what came of it, whatever is so by now: see begin
+		}
 		if err := w.assess(ctx); err != nil {
 			return err
 		}
@@ -106,6 +109,20 @@ func (w *run) expected(ctx context.Context) error {
 			WithHint("customers, rules, configuration or the call itself have changed since: look at a new dry_run and send its digest")
 	}
 	return nil
+}
+
+// confirmationUsed tells whether another run has used the confirmation of this one.
+func (w *run) confirmationUsed(ctx context.Context) (bool, error) {
+	confirmation := functions.CallFrom(ctx).Confirmation
+	if confirmation == "" {
+		return false, nil
+	}
+	seen, err := w.claims().read(ctx, w.key)
+	if err != nil {
+		return false, err
+	}
+	done, spent := seen.spent(confirmation, w.Now())
+	return done != nil || spent != nil, nil
 }
 
 // assess judges the customers, once a run. A list of exclusions that cannot be read ends the run: nobody may be
