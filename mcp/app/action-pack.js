@@ -258,7 +258,8 @@ function drawPlan() {
     plan.sends ? "You are asked once more before anything is sent." : "You are asked once more. In this phase nothing leaves the house."
 }
 
-const sentence = text => text ? text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".") : ""
+// sentence begins with a capital letter, unless it begins with a name, and ends with a full stop.
+const sentence = text => text ? (/^[a-z]+\b/.test(text) ? text[0].toUpperCase() : text[0]) + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".") : ""
 
 function guardsOf(guardrails) {
   const findings = guardrails.findings ?? []
