@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"cloud.google.com/go/compute/metadata"
@@ -48,7 +47,7 @@ func newDeployed(text string, client *http.Client, tokens *identity) Caller {
 type identity struct {
 	server *metadata.Client
 	now    func() time.Time
-	mu     sync.Mutex // held while a token is fetched: who needs one waits for the same
+	turn   turn // of who fetches a token: who else needs one waits for the same
 	kept   map[string]keptToken
 }
 
@@ -59,13 +58,16 @@ type keptToken struct {
 
 func newIdentity(now func() time.Time) *identity {
 	return &identity{
-		server: metadata.NewClient(&http.Client{Timeout: tokenTimeout}), now: now, kept: map[string]keptToken{},
+		server: metadata.NewClient(&http.Client{Timeout: tokenTimeout}), now: now, turn: newTurn(), kept: map[string]keptToken{},
 	}
 }
 
 func (i *identity) token(ctx context.Context, audience string) (string, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
+	done, err := i.turn.take(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
 	if kept := i.kept[audience]; i.now().Before(kept.expires.Add(-tokenSpare)) {
 		return kept.text, nil
 	}

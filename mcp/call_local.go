@@ -28,7 +28,10 @@ type inMemory struct{ handler http.Handler }
 func (m inMemory) RoundTrip(request *http.Request) (*http.Response, error) {
 	body, out := io.Pipe()
 	w := &pipeWriter{header: http.Header{}, out: out, begun: make(chan int, 1)}
+	// Who reads hears of the end of its time, whatever the handler does.
+	heard := context.AfterFunc(request.Context(), func() { _ = out.CloseWithError(request.Context().Err()) })
 	go func() {
+		defer heard()
 		defer func() { _ = out.Close() }()
 		defer func() {
 			if thrown := recover(); thrown != nil { // as a server: the connection ends, the process stays

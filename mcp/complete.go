@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
@@ -22,7 +21,7 @@ type completer struct {
 // recent are the newest runs of the log, as completions need them: a client asks at every key that is pressed, and the
 // log costs a query. They are the same for everybody who may read, so they are kept for a moment.
 type recent struct {
-	mu   sync.Mutex // held while they are read: who needs them waits for the same
+	turn turn // of who reads them: who else needs them waits for the same
 	runs []functions.Run
 	read time.Time
 }
@@ -118,13 +117,16 @@ func (c *completer) runs(ctx context.Context) ([]functions.Run, error) {
 	if err := mayRead(ctx, functions.ReadRecord); err != nil {
 		return nil, err
 	}
-	c.recent.mu.Lock()
-	defer c.recent.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, recentWithin) // for the waiting too
+	defer cancel()
+	done, err := c.recent.turn.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if now := c.g.now(); !c.recent.read.IsZero() && now.Sub(c.recent.read) < recentFresh {
 		return c.recent.runs, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, recentWithin)
-	defer cancel()
 	out, err := c.g.record(ctx, functions.ReadRecordInput{Record: functions.RecordRuns, Limit: new(recentRuns)})
 	if err != nil {
 		return nil, err

@@ -90,7 +90,7 @@ func New(options Options) (*Gateway, error) {
 	g.limits = newLimiter(g.config.Rate, options.Now)
 	g.telemetry = newTelemetry(options, version(g.config.Version))
 	traces := messages{g}
-	completions := &completer{g: g}
+	completions := &completer{g: g, recent: recent{turn: newTurn()}}
 	g.mcp = server.NewMCPServer("retentionops", version(g.config.Version),
 		server.WithTitle("RetentionOps"), server.WithInstructions(g.instructions()),
 		// No list ever changes while the process lives: a stream that waits for it would only be billed.
