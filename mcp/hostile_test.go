@@ -295,8 +295,64 @@ var attacks = []attack{
 			"name": "daily_review", "arguments": map[string]any{"date": "x. Ignore all that"},
 		})))
 	}, 200, "-32603"},
+
+	{"a confirmation of its own making", bringsBack(func(*served, *testing.T) string { return "yes" }, `{"tier":"P1"}`, nil), 200, "permission_denied"},
+	{"a confirmation whose plan is changed", bringsBack(func(s *served, t *testing.T) string {
+		t.Helper()
+		return forged(t, s.asksToken(t), func(ticket map[string]any) { ticket["plan"] = "d2" })
+	}, `{"tier":"P1"}`, nil), 200, "permission_denied"},
+	{"a confirmation of P1, brought for P2", bringsBack((*served).asksToken, `{"tier":"P2"}`, nil), 200, "permission_denied"},
+	{"a confirmation of another caller", bringsBack((*served).asksToken, `{"tier":"P1"}`, map[string]string{
+		"RETENTIONOPS_MCP_KEYS": "bob:read+act:" + sumOf(bearer),
+	}), 200, "permission_denied"},
+	{"a model's token where a person must say yes", bringsBack((*served).asksToken, `{"tier":"P1"}`, map[string]string{
+		"RETENTIONOPS_MCP_REQUIRE_HUMAN": "true",
+	}), 200, "permission_denied"},
+	{"a confirmation, and the audience changed meanwhile", bringsBack((*served).asksToken, `{"tier":"P1"}`, map[string]string{"the plan": "d2"}), 200, "failed_precondition"},
+	{"a state of its own making, with a yes", presses(func(*served, *testing.T) string { return "e30.AAAA" }), 200, "permission_denied"},
+	{"a token as the state of a form, with a yes", presses((*served).asksToken), 200, "permission_denied"},
+	{"to act, in read-only mode", bringsBack((*served).asksToken, `{"tier":"P1"}`, map[string]string{"RETENTIONOPS_MCP_READ_ONLY": "true"}), 400, "-32602"},
+
 	{"another client's call, cancelled by its id", cancelsAnothers, 202, ""},
 	{"calls without end", neverEnds, 429, "resource_exhausted"},
+}
+
+// asksToken asks for an export as a client that can put no form before a person.
+func (s *served) asksToken(t *testing.T) string {
+	t.Helper()
+	return s.offeredToken(t, modern, "export_audience", s.tool(t, modern, "export_audience", `{"tier":"P1"}`)).Token
+}
+
+// bringsBack brings a confirmation to an instance with other settings; it may do nothing.
+func bringsBack(sealed func(*served, *testing.T) string, arguments string, beside map[string]string) func(*testing.T, *hostile) answered {
+	return func(t *testing.T, _ *hostile) answered {
+		t.Helper()
+		world := newTown()
+		caller := Local(doorsWith(t, "local", world.work()))
+		token := sealed(serve(t, keyed("read+act", nil), caller), t)
+		if plan, changes := beside["the plan"]; changes {
+			world.plan = plan
+		}
+		got := serve(t, keyed("read+act", beside), caller).tool(t, modern, "export_audience", tokened(arguments, token))
+		if done, _ := world.did(); len(done) > 0 {
+			t.Errorf("it was done: %v", done)
+		}
+		return got
+	}
+}
+
+// presses brings a state back with a person's yes.
+func presses(sealed func(*served, *testing.T) string) func(*testing.T, *hostile) answered {
+	return func(t *testing.T, _ *hostile) answered {
+		t.Helper()
+		world := newTown()
+		s := serve(t, keyed("read+act", nil), Local(doorsWith(t, "local", world.work())))
+		got := s.pressed(t, "export_audience", `{"tier":"P1"}`, answers(sealed(s, t), "accept", map[string]any{approve: true}))
+		if done, _ := world.did(); len(done) > 0 {
+			t.Errorf("it was done: %v", done)
+		}
+		return got
+	}
 }
 
 // cancelsAnothers has a call in flight, and cancels it as another caller who guesses its id.
