@@ -18,6 +18,7 @@ import (
 	"time"
 
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/retentionops/retentionops/functions"
 )
@@ -30,6 +31,12 @@ const (
 
 // Path is where the gateway speaks MCP; so it does at /, for hosts that cut the path off.
 const Path = "/mcp"
+
+// Patterns are those of all that it answers beside /, for a program that serves more than the gateway.
+func Patterns() []string {
+	const metadata = server.WellKnownProtectedResourcePath
+	return []string{Path, Path + "/", metadata, metadata + "/"}
+}
 
 // ServeHTTP implements http.Handler: it lets in whom it should, and refuses what mcp-go would do badly.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -52,7 +52,9 @@ func (c *command) addGateway(paths *http.ServeMux, env *setup.Env, key string) (
 	if err != nil {
 		return nil, err
 	}
-	paths.Handle(mcp.Path, gateway)
+	for _, pattern := range mcp.Patterns() {
+		paths.Handle(pattern, gateway)
+	}
 	page := noHostPage
 	if key == "" {
 		page = hostPage()

@@ -152,7 +152,10 @@ func TestServeActsByDefaultForThisMachineOnly(t *testing.T) {
 		hashed := sha256.Sum256([]byte(key))
 		return hex.EncodeToString(hashed[:])
 	}
-	keyed := []string{"RETENTIONOPS_AUTH=key", "RETENTIONOPS_API_KEYS=make:read+act:" + sum("k1"), "RETENTIONOPS_MCP_KEYS=ada:read:" + sum("k2")}
+	keyed := []string{
+		"RETENTIONOPS_AUTH=key", "RETENTIONOPS_API_KEYS=make:read+act:" + sum("k1"), "RETENTIONOPS_MCP_KEYS=ada:read:" + sum("k2"),
+		"RETENTIONOPS_MCP_ISSUER=https://login.example.com", "RETENTIONOPS_MCP_PUBLIC_URL=https://mcp.example.com/mcp",
+	}
 	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
 	for _, tc := range []struct {
 		name     string
@@ -175,8 +178,14 @@ func TestServeActsByDefaultForThisMachineOnly(t *testing.T) {
 			if answer := sent(t, http.MethodPost, base+"/mcp", callAlert, tc.header); !strings.Contains(answer.text, "2026-01-12") {
 				t.Errorf("a tool is answered with %d: %s", answer.status, answer.text)
 			}
+			if answer := sent(t, http.MethodPost, base+"/mcp/generate_brief", list, tc.header); strings.Contains(answer.text, functions.TriggerPlaybook.Name) || answer.status != 200 {
+				t.Errorf("one tool alone: %d: %.300s", answer.status, answer.text)
+			}
 			if len(tc.settings) < 3 {
 				return
+			}
+			if answer := sent(t, http.MethodGet, base+"/.well-known/oauth-protected-resource/mcp", "", nil); !strings.Contains(answer.text, "https://login.example.com") {
+				t.Errorf("the metadata: %d: %s", answer.status, answer.text)
 			}
 			if answer := sent(t, http.MethodPost, base+"/mcp", list, plain()); answer.status != http.StatusUnauthorized {
 				t.Errorf("without a bearer: %d", answer.status)
