@@ -34,8 +34,8 @@ type authority struct {
 
 const aud = "https://mcp.example.com/mcp"
 
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
+func newAuthority(tb testing.TB) *authority {
+	tb.Helper()
 	a := &authority{fetched: map[string]int{}}
 	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.mu.Lock()
@@ -47,7 +47,7 @@ func newAuthority(t *testing.T) *authority {
 		}
 		a.serves.ServeHTTP(w, r)
 	}))
-	t.Cleanup(a.Close)
+	tb.Cleanup(a.Close)
 	a.serves.SetIssuer(a.URL)
 	return a
 }
@@ -59,11 +59,11 @@ func (a *authority) now() time.Time {
 func (a *authority) wait(d time.Duration) { a.clock.Add(int64(d.Seconds())) }
 
 // key makes a key of an id; a forger's is not published.
-func (a *authority) key(t *testing.T, id string, published bool) crypto.Signer {
-	t.Helper()
+func (a *authority) key(tb testing.TB, id string, published bool) crypto.Signer {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if published {
 		a.mu.Lock()
@@ -73,11 +73,11 @@ func (a *authority) key(t *testing.T, id string, published bool) crypto.Signer {
 	return key
 }
 
-func (a *authority) token(t *testing.T, key crypto.Signer, id string) string {
-	t.Helper()
+func (a *authority) token(tb testing.TB, key crypto.Signer, id string) string {
+	tb.Helper()
 	claims, err := json.Marshal(map[string]any{"iss": a.URL, "aud": aud, "sub": "ada", "exp": a.now().Add(48 * time.Hour).Unix()})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return oidctest.SignIDToken(key, id, oidc.ES256, string(claims))
 }
@@ -94,11 +94,11 @@ func (a *authority) count(path string) int {
 	return a.fetched[path]
 }
 
-func (a *authority) issuer(t *testing.T, keys string) *door.Issuer {
-	t.Helper()
+func (a *authority) issuer(tb testing.TB, keys string) *door.Issuer {
+	tb.Helper()
 	issuer, err := door.NewIssuer(a.URL, aud, keys, a.now)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return issuer
 }
