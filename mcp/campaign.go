@@ -41,7 +41,7 @@ func (g *Gateway) planCampaign(ctx context.Context, arguments map[string]string)
 	if err := g.fill(ctx, &about, date); err != nil {
 		return nil, err
 	}
-	record, err := functions.Marshal(about)
+	record, err := jsonText("retention://campaign/"+about.Date.String()+"/"+string(tier), about)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ and goal.` + onlyData + ` Use only its figures.
    stake is an estimate and no forecast.
 4. How to see in two to four weeks whether it worked: a control group, the measure, and when to stop.
 5. What a person has to decide. Propose; start nothing, export nothing, send nothing.`
-	return instruct("Plan a campaign", text, plainText("retention://campaign", mediaJSON, string(record))), nil
+	return instruct("Plan a campaign", text, record), nil
 }
 
 // fill reads what is known of the tier on the day. The tables of customers hold the newest day alone: of another one the
@@ -65,7 +65,7 @@ func (g *Gateway) fill(ctx context.Context, about *campaign, date functions.Date
 		return err
 	}
 	about.Date, about.Severity, about.Currency = brief.Date, brief.Severity, brief.Currency
-	about.Brief, about.RulesVersion = brief.Text, brief.RulesVersion
+	about.Brief, about.RulesVersion = beginning(brief.Text, maxResult/2), brief.RulesVersion
 	for _, customer := range brief.TopCustomers {
 		if customer.Tier == about.Tier {
 			about.TopCustomers = append(about.TopCustomers, customer)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
@@ -121,11 +122,11 @@ func (g *Gateway) explainCustomer(ctx context.Context, arguments map[string]stri
 	if err != nil {
 		return nil, err
 	}
-	record, err := functions.Marshal(explained)
+	record, err := jsonText(fmt.Sprintf("retention://explanation/%s/%s", date, url.PathEscape(explained.CustomerID)), explained)
 	if err != nil {
 		return nil, err
 	}
 	const text = "Explain in plain words why this customer is in its tier, or in none: which rule decided and on which values, what the " +
 		"score is made of, what is proposed, and what would have to change for another tier. Use only the record that follows." + onlyData
-	return instruct("Explain a customer", text, plainText("retention://explanation", mediaJSON, string(record))), nil
+	return instruct("Explain a customer", text, record), nil
 }

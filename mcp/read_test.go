@@ -390,6 +390,28 @@ func TestPlanCampaign(t *testing.T) {
 	})
 }
 
+// TestAPlanOfALongBriefIsWhole carries a record that is JSON whatever the brief says.
+func TestAPlanOfALongBriefIsWhole(t *testing.T) {
+	t.Parallel()
+	behind := everything
+	behind.brief = func(ctx context.Context, in functions.GenerateBriefInput) (functions.GenerateBriefOutput, error) {
+		out, err := theBrief(ctx, in)
+		out.Text = strings.Repeat("€", maxResult)
+		out.TopCustomers = slices.Repeat(out.TopCustomers, 1000)
+		return out, err
+	}
+	gateway := serve(t, nil, Local(doorsWith(t, "local", behind)))
+	var about struct {
+		campaign
+		LeftOut string `json:"left_out"`
+	}
+	got := gateway.prompt(t, modern, "plan_campaign", map[string]any{"tier": "P1"})
+	record(t, got, &about)
+	if len(got.body) > 2*maxResult || !strings.HasSuffix(about.Brief, "longer than 32 KB.\n") || !strings.Contains(about.LeftOut, "of top_customers") {
+		t.Errorf("%d bytes, a brief that ends in %q, left out: %s", len(got.body), about.Brief[len(about.Brief)-60:], about.LeftOut)
+	}
+}
+
 func TestExplainCustomer(t *testing.T) {
 	t.Parallel()
 	overBoth(t, nil, everything, func(t *testing.T, gateway *served, e era) {

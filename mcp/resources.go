@@ -156,16 +156,16 @@ func (g *Gateway) readRulebook(ctx context.Context, uri string, variables map[st
 
 // readAlert and readContext give what the tool of the day gives, every digit as it came.
 func (g *Gateway) readAlert(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
-	var answer json.RawMessage
-	if err := g.ask(ctx, functions.GetAlertDecision, functions.GetAlertDecisionInput{Date: functions.DateRef(variables["date"])}, &answer, unheard); err != nil {
-		return nil, err
-	}
-	return document(uri, answer)
+	return g.readAnswer(ctx, uri, functions.GetAlertDecision, functions.GetAlertDecisionInput{Date: functions.DateRef(variables["date"])})
 }
 
 func (g *Gateway) readContext(ctx context.Context, uri string, variables map[string]string) ([]mcpgo.ResourceContents, error) {
+	return g.readAnswer(ctx, uri, functions.GetOperationalContext, functions.GetOperationalContextInput{Date: functions.DateRef(variables["date"])})
+}
+
+func (g *Gateway) readAnswer(ctx context.Context, uri string, tool *functions.Tool, in functions.Input) ([]mcpgo.ResourceContents, error) {
 	var answer json.RawMessage
-	if err := g.ask(ctx, functions.GetOperationalContext, functions.GetOperationalContextInput{Date: functions.DateRef(variables["date"])}, &answer, unheard); err != nil {
+	if err := g.ask(ctx, tool, in, &answer, unheard); err != nil {
 		return nil, err
 	}
 	return document(uri, answer)
@@ -240,33 +240,45 @@ func (g *Gateway) explanation(ctx context.Context, customer, date string) (*func
 
 // plainText is a text, which says when its end is missing.
 func plainText(uri, media, text string) mcpgo.TextResourceContents {
-	if len(text) > maxResult {
-		const notice = "\n# The end is left out: this text is longer than %d KB.\n"
-		text = strings.ToValidUTF8(text[:maxResult], "") + fmt.Sprintf(notice, maxResult>>10)
+	return mcpgo.TextResourceContents{URI: uri, MIMEType: media, Text: beginning(text, maxResult)}
+}
+
+// beginning is as much of a text as may be, with a notice when that is not all.
+func beginning(text string, longest int) string {
+	if len(text) <= longest {
+		return text
 	}
-	return mcpgo.TextResourceContents{URI: uri, MIMEType: media, Text: text}
+	return strings.ToValidUTF8(text[:longest], "") + fmt.Sprintf("\n# The end is left out: this text is longer than %d KB.\n", longest>>10)
 }
 
 // document is a value as a JSON document, shortened like the answer of a tool.
 func document(uri string, value any) ([]mcpgo.ResourceContents, error) {
-	data, err := functions.Marshal(value)
+	text, err := jsonText(uri, value)
 	if err != nil {
 		return nil, err
+	}
+	return []mcpgo.ResourceContents{text}, nil
+}
+
+func jsonText(uri string, value any) (text mcpgo.TextResourceContents, err error) {
+	data, err := functions.Marshal(value)
+	if err != nil {
+		return text, err
 	}
 	if len(data) > maxResult {
 		whole, err := plain(data)
 		if err != nil {
-			return nil, err
+			return text, err
 		}
 		const roomForNotice = 1 << 10
 		_, left, err := shorten(whole, nil, maxResult-roomForNotice)
 		if err != nil {
-			return nil, err
+			return text, err
 		}
 		whole["left_out"] = strings.Join(left, "; ")
 		if data, err = json.Marshal(whole); err != nil {
-			return nil, err
+			return text, err
 		}
 	}
-	return []mcpgo.ResourceContents{mcpgo.TextResourceContents{URI: uri, MIMEType: mediaJSON, Text: string(data)}}, nil
+	return mcpgo.TextResourceContents{URI: uri, MIMEType: mediaJSON, Text: string(data)}, nil
 }
