@@ -373,8 +373,9 @@ func TestNothingWasDoneWhereNoDoorWasReached(t *testing.T) {
 	platform := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 	t.Cleanup(platform.Close)
 	said := func(base string) string {
-		_, err := At(base, "").Call(acting(t.Context()), functions.TriggerPlaybook, json.RawMessage(`{}`), unheard)
-		return functions.ProblemOf(err, "").Detail
+		_, err := At(base, "").Call(acting(t.Context()), functions.BuildPriorityQueue, json.RawMessage(`{}`), unheard)
+		problem := functions.ProblemOf(err, "")
+		return problem.Detail + " " + problem.Hint
 	}
 	if got := said(gone.URL); strings.Contains(got, "unknown") {
 		t.Errorf("no connection: %s", got)
@@ -383,7 +384,7 @@ func TestNothingWasDoneWhereNoDoorWasReached(t *testing.T) {
 		t.Errorf("refused by the platform: %s", got)
 	}
 	status = http.StatusGatewayTimeout
-	if got := said(platform.URL); !strings.Contains(got, "unknown") {
+	if got := said(platform.URL); !strings.Contains(got, "unknown") || !strings.Contains(got, "again is safe") {
 		t.Errorf("timed out at the platform: %s", got)
 	}
 }
