@@ -296,40 +296,40 @@ var attacks = []attack{
 		})))
 	}, 200, "-32603"},
 
-	{"a confirmation of its own making", bringsBack(func(*served, *testing.T) string { return "yes" }, `{"tier":"P1"}`, nil), 200, "permission_denied"},
-	{"a confirmation whose plan is changed", bringsBack(func(s *served, t *testing.T) string {
+	{"a confirmation of its own making", bringsBack(func(*testing.T, *served) string { return "yes" }, `{"tier":"P1"}`, nil), 200, "permission_denied"},
+	{"a confirmation whose plan is changed", bringsBack(func(t *testing.T, s *served) string {
 		t.Helper()
-		return forged(t, s.asksToken(t), func(ticket map[string]any) { ticket["plan"] = "d2" })
+		return forged(t, asksToken(t, s), func(ticket map[string]any) { ticket["plan"] = "d2" })
 	}, `{"tier":"P1"}`, nil), 200, "permission_denied"},
-	{"a confirmation of P1, brought for P2", bringsBack((*served).asksToken, `{"tier":"P2"}`, nil), 200, "permission_denied"},
-	{"a confirmation of another caller", bringsBack((*served).asksToken, `{"tier":"P1"}`, map[string]string{
+	{"a confirmation of P1, brought for P2", bringsBack(asksToken, `{"tier":"P2"}`, nil), 200, "permission_denied"},
+	{"a confirmation of another caller", bringsBack(asksToken, `{"tier":"P1"}`, map[string]string{
 		"RETENTIONOPS_MCP_KEYS": "bob:read+act:" + sumOf(bearer),
 	}), 200, "permission_denied"},
-	{"a model's token where a person must say yes", bringsBack((*served).asksToken, `{"tier":"P1"}`, map[string]string{
+	{"a model's token where a person must say yes", bringsBack(asksToken, `{"tier":"P1"}`, map[string]string{
 		"RETENTIONOPS_MCP_REQUIRE_HUMAN": "true",
 	}), 200, "permission_denied"},
-	{"a confirmation, and the audience changed meanwhile", bringsBack((*served).asksToken, `{"tier":"P1"}`, map[string]string{"the plan": "d2"}), 200, "failed_precondition"},
-	{"a state of its own making, with a yes", presses(func(*served, *testing.T) string { return "e30.AAAA" }), 200, "permission_denied"},
-	{"a token as the state of a form, with a yes", presses((*served).asksToken), 200, "permission_denied"},
-	{"to act, in read-only mode", bringsBack((*served).asksToken, `{"tier":"P1"}`, map[string]string{"RETENTIONOPS_MCP_READ_ONLY": "true"}), 400, "-32602"},
+	{"a confirmation, and the audience changed meanwhile", bringsBack(asksToken, `{"tier":"P1"}`, map[string]string{"the plan": "d2"}), 200, "failed_precondition"},
+	{"a state of its own making, with a yes", presses(func(*testing.T, *served) string { return "e30.AAAA" }), 200, "permission_denied"},
+	{"a token as the state of a form, with a yes", presses(asksToken), 200, "permission_denied"},
+	{"to act, in read-only mode", bringsBack(asksToken, `{"tier":"P1"}`, map[string]string{"RETENTIONOPS_MCP_READ_ONLY": "true"}), 400, "-32602"},
 
 	{"another client's call, cancelled by its id", cancelsAnothers, 202, ""},
 	{"calls without end", neverEnds, 429, "resource_exhausted"},
 }
 
 // asksToken asks for an export as a client that can put no form before a person.
-func (s *served) asksToken(t *testing.T) string {
+func asksToken(t *testing.T, s *served) string {
 	t.Helper()
 	return s.offeredToken(t, modern, "export_audience", s.tool(t, modern, "export_audience", `{"tier":"P1"}`)).Token
 }
 
 // bringsBack brings a confirmation to an instance with other settings; it may do nothing.
-func bringsBack(sealed func(*served, *testing.T) string, arguments string, beside map[string]string) func(*testing.T, *hostile) answered {
+func bringsBack(sealed func(*testing.T, *served) string, arguments string, beside map[string]string) func(*testing.T, *hostile) answered {
 	return func(t *testing.T, _ *hostile) answered {
 		t.Helper()
 		world := newTown()
 		caller := Local(doorsWith(t, "local", world.work()))
-		token := sealed(serve(t, keyed("read+act", nil), caller), t)
+		token := sealed(t, serve(t, keyed("read+act", nil), caller))
 		if plan, changes := beside["the plan"]; changes {
 			world.plan = plan
 		}
@@ -342,12 +342,12 @@ func bringsBack(sealed func(*served, *testing.T) string, arguments string, besid
 }
 
 // presses brings a state back with a person's yes.
-func presses(sealed func(*served, *testing.T) string) func(*testing.T, *hostile) answered {
+func presses(sealed func(*testing.T, *served) string) func(*testing.T, *hostile) answered {
 	return func(t *testing.T, _ *hostile) answered {
 		t.Helper()
 		world := newTown()
 		s := serve(t, keyed("read+act", nil), Local(doorsWith(t, "local", world.work())))
-		got := s.pressed(t, "export_audience", `{"tier":"P1"}`, answers(sealed(s, t), "accept", map[string]any{approve: true}))
+		got := s.pressed(t, "export_audience", `{"tier":"P1"}`, answers(sealed(t, s), "accept", map[string]any{approve: true}))
 		if done, _ := world.did(); len(done) > 0 {
 			t.Errorf("it was done: %v", done)
 		}
