@@ -107,7 +107,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, known *request) 
 func spokenAt(path string) bool {
 	name, below := strings.CutPrefix(path, Path+"/")
 	_, known := toolset(name)
-	return path == Path || path == "/" || path == "" || below && known
+	return path == Path || path == "/" || path == "" || below && (known || name == "")
 }
 
 // post reads the one message of a request and hands it on.

@@ -61,7 +61,7 @@ func (n *narrowing) keep(tools []string) {
 
 // narrowingOf reads what the path and the headers of a request ask for.
 func narrowingOf(r *http.Request) (n narrowing, err error) {
-	if name, is := strings.CutPrefix(r.URL.Path, Path+"/"); is {
+	if name, is := strings.CutPrefix(r.URL.Path, Path+"/"); is && name != "" {
 		tools, _ := toolset(name) // a path that names none leads nowhere
 		n.keep(tools)
 		n.readOnly = name == readOnlySet

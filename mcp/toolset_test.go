@@ -39,6 +39,7 @@ func TestFewerTools(t *testing.T) {
 		sees    []string
 	}{
 		"all":                               {both, "", nil, []string{queue, export, brief, alert, context, playbook}},
+		"all, with a stroke at the end":     {both, "/", nil, []string{queue, export, brief, alert, context, playbook}},
 		"those that read":                   {both, "/read", nil, []string{brief, alert, context}},
 		"those that act":                    {both, "/act", nil, []string{queue, export, playbook}},
 		"one":                               {both, "/generate_brief", nil, []string{brief}},
