@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,12 +22,17 @@ import (
 // BenchmarkCall is a call of a tool through the gateway and a door of this process, with and without a collector on this
 // machine. One after the other each call waits for the collector; side by side only the last of a crowd does.
 func BenchmarkCall(b *testing.B) {
-	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	var posts atomic.Int64
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		posts.Add(1)
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
 	b.Cleanup(collector.Close)
 	for _, way := range []struct{ name, endpoint string }{{"untraced", ""}, {"traced", collector.URL}} {
 		gateway := benchmarked(b, way.endpoint)
 		b.Run(way.name+"/one after the other", func(b *testing.B) {
 			b.ReportAllocs()
+			defer reportCPU(b)()
 			for b.Loop() {
 				callOnce(b, gateway)
 			}
@@ -33,13 +40,32 @@ func BenchmarkCall(b *testing.B) {
 		b.Run(way.name+"/side by side", func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetParallelism(8)
+			posts.Store(0)
+			defer reportCPU(b)()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					callOnce(b, gateway)
 				}
 			})
+			b.ReportMetric(float64(posts.Load())/float64(b.N), "posts/op")
 		})
 	}
+}
+
+// reportCPU reports the CPU that a call takes, the collector's share with it: it is the same on a busy machine.
+func reportCPU(b *testing.B) (report func()) {
+	b.Helper()
+	before := usedCPU(b)
+	return func() { b.ReportMetric(float64(usedCPU(b)-before)/float64(b.N), "cpu-ns/op") }
+}
+
+func usedCPU(b *testing.B) int64 {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return used.Utime.Nano() + used.Stime.Nano()
 }
 
 func benchmarked(b *testing.B, endpoint string) *Gateway {
