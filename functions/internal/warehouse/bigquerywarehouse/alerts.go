@@ -16,12 +16,7 @@ func (w *Warehouse) AlertOn(ctx context.Context, date functions.Date) (retention
 		return retention.Alert{}, err
 	}
 	if len(alerts) == 0 {
-		newest, err := w.NewestAlert(ctx)
-		if err != nil {
-			return retention.Alert{}, err
-		}
-		return retention.Alert{}, functions.Errorf(functions.NotFound, "alert_logic has no row for %s", date).
-			WithHint("the newest date there is " + newest.Date.String())
+		return retention.Alert{}, functions.Errorf(functions.NotFound, "alert_logic has no row for %s", date)
 	}
 	return alerts[0], nil
 }

@@ -17,8 +17,8 @@ import (
 
 // Warehouse reads the four input tables and keeps our two. It is safe for use by several goroutines.
 type Warehouse interface {
-	// AlertOn reads the alert row of a day; not_found when there is none, with the newest date as its hint. Rows of one
-	// day that contradict each other are failed_precondition.
+	// AlertOn reads the alert row of a day; not_found when there is none. Rows of one day that contradict each other are
+	// failed_precondition.
 	AlertOn(ctx context.Context, date functions.Date) (retention.Alert, error)
 	// NewestAlert reads the alert row with the newest date; not_found when alert_logic is empty.
 	// An alert whose current_value or sample_size is NULL is failed_precondition, here and above.
