@@ -93,8 +93,8 @@ func (d *doors) Call(
 func failure(ctx context.Context, tool *functions.Tool, response *http.Response, err error) error {
 	coded, ours := errors.AsType[*functions.Error](err)
 	acts := ctx.Value(actingKey{}) != nil
-	// A function that has run out of time knows no more than we do.
-	unfinished := ours && coded.Code == functions.DeadlineExceeded && coded.Result == nil
+	// A function that has run out of time, or that we have left alone, knows no more than we do.
+	unfinished := ours && coded.Result == nil && (coded.Code == functions.DeadlineExceeded || ctx.Err() != nil)
 	switch {
 	case ours && coded.RunID != "" && (!acts || !unfinished):
 		return err
