@@ -81,7 +81,7 @@ func (g *Gateway) dailyReview(ctx context.Context, arguments map[string]string) 
 		"Call get_alert_decision. Say severity, the share against its baseline, and whether action is called for.",
 		"Call get_operational_context. Say how large the tiers would be and what is wrong in the data. It knows the newest day alone.",
 	}
-	steps = append(steps, g.reviewActs(principalOf(ctx))...)
+	steps = append(steps, g.reviewActs(ctx)...)
 	var text strings.Builder
 	fmt.Fprintf(&text, "Review retention for the day %q.\n", date)
 	for i, step := range steps {
@@ -92,15 +92,17 @@ func (g *Gateway) dailyReview(ctx context.Context, arguments map[string]string) 
 }
 
 // reviewActs are the last steps of a review: as much as its reader may do.
-func (g *Gateway) reviewActs(who Principal) []string {
+func (g *Gateway) reviewActs(ctx context.Context) []string {
 	const (
 		dry = "When action is called for, call trigger_playbook with dry_run true and say what it would do, to whom, and what the guardrails say."
 		end = "End with what a person should decide now. Do not claim that anything was sent or written: "
 	)
-	switch g.formFor(who, functions.TriggerPlaybook.Name) {
-	case nil:
+	name := functions.TriggerPlaybook.Name
+	form := g.formFor(principalOf(ctx), name)
+	switch {
+	case form == nil || !askedFor(ctx, name):
 		return []string{end + "tools that act are not offered here."}
-	case g.tools[functions.TriggerPlaybook.Name].dry:
+	case form == g.tools[name].dry:
 		return []string{dry, end + "only dry runs are possible here."}
 	default:
 		return []string{

@@ -310,14 +310,16 @@ func TestTheReviewKnowsWhatItsReaderMayDo(t *testing.T) {
 	t.Parallel()
 	const keys = "1111111111111111111111111111111111111111111111111111111111111111"
 	for _, test := range []struct {
-		name, scopes string
-		settings     map[string]string
-		says, not    string
+		name, scopes, toolsets string
+		settings               map[string]string
+		says, not              string
 	}{
-		{"as shipped", "read+act", nil, "not offered here", "dry_run"},
-		{"a reader where actions are on", "read", map[string]string{"RETENTIONOPS_MCP_ACTIONS": "true"}, "only dry runs are possible", "clear yes"},
-		{"who may act", "read+act", map[string]string{"RETENTIONOPS_MCP_ACTIONS": "true"}, "the person's to answer, never yours", "only dry runs"},
-		{"who may act, read-only", "read+act", map[string]string{"RETENTIONOPS_MCP_ACTIONS": "true", "RETENTIONOPS_MCP_READ_ONLY": "true"}, "not offered here", "dry_run"},
+		{"as shipped", "read+act", "", nil, "not offered here", "dry_run"},
+		{"a reader where actions are on", "read", "", map[string]string{"RETENTIONOPS_MCP_ACTIONS": "true"}, "only dry runs are possible", "clear yes"},
+		{"who may act", "read+act", "", map[string]string{"RETENTIONOPS_MCP_ACTIONS": "true"}, "the person's to answer, never yours", "only dry runs"},
+		{"who may act, and asks to read", "read+act", "read", map[string]string{"RETENTIONOPS_MCP_ACTIONS": "true"}, "not offered here", "dry_run"},
+		{"who may act, and asks for dry runs", "read+act", "readonly", map[string]string{"RETENTIONOPS_MCP_ACTIONS": "true"}, "only dry runs are possible", "clear yes"},
+		{"who may act, read-only", "read+act", "", map[string]string{"RETENTIONOPS_MCP_ACTIONS": "true", "RETENTIONOPS_MCP_READ_ONLY": "true"}, "not offered here", "dry_run"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -330,6 +332,7 @@ func TestTheReviewKnowsWhatItsReaderMayDo(t *testing.T) {
 			for _, e := range eras {
 				request := gateway.request(t, e, e.message(1, "prompts/get", map[string]any{"name": "daily_review", "arguments": map[string]any{"date": "2026-01-12"}}))
 				request.Header.Set("Authorization", "Bearer secret")
+				request.Header.Set(toolsetsHeader, test.toolsets)
 				got := gateway.send(t, request)
 				text := string(got.body)
 				if len(got.Result.Messages) != 1 || !strings.Contains(text, test.says) || strings.Contains(text, test.not) || !strings.Contains(text, "2026-01-12") {

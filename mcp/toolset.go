@@ -147,11 +147,13 @@ func withNarrowing(ctx context.Context, n narrowing) context.Context {
 
 // narrowed is the filter of tools that a client asks for, after the one that looks at what it may use.
 func narrowed(ctx context.Context, tools []mcpgo.Tool) []mcpgo.Tool {
+	return slices.DeleteFunc(tools, func(tool mcpgo.Tool) bool { return !askedFor(ctx, tool.Name) })
+}
+
+// askedFor tells whether a request asks for a tool; one that asks for none asks for all.
+func askedFor(ctx context.Context, name string) bool {
 	n, _ := ctx.Value(narrowingKey{}).(narrowing)
-	if n.tools == nil {
-		return tools
-	}
-	return slices.DeleteFunc(tools, func(tool mcpgo.Tool) bool { return !slices.Contains(n.tools, tool.Name) })
+	return n.tools == nil || slices.Contains(n.tools, name)
 }
 
 // lacks are the scopes that a call needs, when its caller has not all of them and can get more. It looks early, so that
