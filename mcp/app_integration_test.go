@@ -238,10 +238,10 @@ func TestTheAppReadsWhereNothingActs(t *testing.T) {
 	t.Parallel()
 	behind := newTown().hostile()
 	behind.sizes = func(context.Context, functions.GetOperationalContextInput) (functions.GetOperationalContextOutput, error) {
-		return functions.GetOperationalContextOutput{}, functions.Errorf(functions.FailedPrecondition, "the customers are of another day")
+		return functions.GetOperationalContextOutput{}, functions.Errorf(functions.FailedPrecondition, "the customers are of another day").WithHint("use latest")
 	}
 	got := visit(t, map[string]string{"RETENTIONOPS_MCP_ACTIONS": "false"}, behind, briefOf(),
-		[3]string{"app", "until", appReady},
+		[3]string{"app", "until", `document.getElementById("status").textContent.startsWith("The customers are of another day. Use latest.")`},
 		[3]string{"app", "look", appText},
 		[3]string{"app", "look", `[...document.querySelectorAll("button")].filter(button => button.offsetParent).length`},
 	)

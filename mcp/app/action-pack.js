@@ -345,6 +345,7 @@ async function accept(result) {
   const given = result.structuredContent ?? {}
   const ran = given.delivery_state && !given.dry_run
   const what = new Set(Object.keys(readings))
+  if (result.isError && !("dry_run" in asked)) what.delete("brief") // it has just failed
   if (!result.isError && given.delivery_state && given.dry_run) {
     Object.assign(shown, { run: given, acting: "shown" })
     what.delete("run")
@@ -353,7 +354,7 @@ async function accept(result) {
     what.delete("brief")
   }
   await read(given.date ?? asked.date ?? "latest", [...what])
-  if (result.isError) at("outcome").replaceChildren(note("bad", "The tool could not answer", words(result)))
+  if (result.isError) at("outcome").replaceChildren(note(problem(result).code === "failed_precondition" ? "" : "bad", "Not everything can be shown", words(result)))
   else if (ran || given.confirmation) ended(given, asked)
 }
 
@@ -382,7 +383,6 @@ async function read(date, what) {
     } catch (why) {
       delete shown[one]
       if (one === "run") actingRefused(why)
-      else if (one === "context" && why.problem?.code === "failed_precondition") return // a past day: its customers are gone
       else said.push(why.message)
     }
   }))
