@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/exemplar"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
@@ -37,6 +38,7 @@ type observed struct {
 	Headers  string `env:"OTEL_EXPORTER_OTLP_HEADERS"`          // a secret: NAME=VALUE, several separated by commas
 	Protocol string `env:"OTEL_EXPORTER_OTLP_PROTOCOL, default=http/protobuf"`
 	Timeout  int    `env:"OTEL_EXPORTER_OTLP_TIMEOUT, default=10000"` // milliseconds
+	Counting string `env:"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE, default=cumulative"`
 }
 
 const (
@@ -111,11 +113,20 @@ func (t *telemetry) start(from observed, logger *slog.Logger, instance, version 
 	}
 	if metrics != "" {
 		t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(who), sdkmetric.WithExemplarFilter(exemplar.AlwaysOffFilter),
-			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter{to, metrics})))
+			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter{to, metrics, counting(from.Counting)})))
 		t.duration, err = mcpconv.NewServerOperationDuration(t.metrics.Meter(scopeName, metric.WithInstrumentationVersion(version)),
 			metric.WithExplicitBucketBoundaries(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300))
 	}
 	return err
+}
+
+// counting is how measurements are counted: from the beginning, so that what one message loses the next one tells, or, as
+// some collectors want it, each message since the one before.
+func counting(preference string) metricdata.Temporality {
+	if strings.EqualFold(preference, "delta") || strings.EqualFold(preference, "lowmemory") {
+		return metricdata.DeltaTemporality
+	}
+	return metricdata.CumulativeTemporality
 }
 
 // signalAt is where a signal goes: to its own address as it stands, or below the common one; nowhere when neither is set.

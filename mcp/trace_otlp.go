@@ -155,13 +155,14 @@ func (w *writer) flags(field protowire.Number, of, span trace.SpanContext) {
 
 // metricExporter implements sdkmetric.Exporter.
 type metricExporter struct {
-	to      *collector
-	address string
+	to       *collector
+	address  string
+	counting metricdata.Temporality
 }
 
-// Temporality implements sdkmetric.Exporter: what one message loses the next one tells.
-func (metricExporter) Temporality(sdkmetric.InstrumentKind) metricdata.Temporality {
-	return metricdata.CumulativeTemporality
+// Temporality implements sdkmetric.Exporter.
+func (e metricExporter) Temporality(sdkmetric.InstrumentKind) metricdata.Temporality {
+	return e.counting
 }
 
 // Aggregation implements sdkmetric.Exporter.
@@ -197,7 +198,11 @@ func (w *writer) histogram(metric metricdata.Metrics, of metricdata.Histogram[fl
 		for _, point := range of.DataPoints {
 			w.message(1, func(w *writer) { w.point(point) })
 		}
-		w.number(2, 2) // cumulative
+		if of.Temporality == metricdata.DeltaTemporality {
+			w.number(2, 1)
+		} else {
+			w.number(2, 2)
+		}
 	})
 }
 

@@ -257,6 +257,26 @@ func TestOperationsAreMeasured(t *testing.T) {
 	}
 }
 
+// TestEachMessageCountsFromTheOneBefore where the collector wants it so.
+func TestEachMessageCountsFromTheOneBefore(t *testing.T) {
+	t.Parallel()
+	collector := receive(t)
+	gateway := traced(t, collector.url, map[string]string{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta"},
+		Local(doorsWith(t, door.ModeLocal, work{})))
+	gateway.tool(t, modern, "get_alert_decision", `{}`) // is sent when it ends
+	gateway.tool(t, modern, "get_alert_decision", `{}`)
+	gateway.Close(t.Context())
+	if len(collector.metrics) != 2 {
+		t.Fatalf("%d messages are here", len(collector.metrics))
+	}
+	for _, one := range collector.metrics {
+		of := one.GetHistogram()
+		if of.AggregationTemporality != metrics.AggregationTemporality_AGGREGATION_TEMPORALITY_DELTA || len(of.DataPoints) != 1 || of.DataPoints[0].Count != 1 {
+			t.Errorf("%v", of)
+		}
+	}
+}
+
 // TestNothingOfTheCallerIsSent searches the very bytes.
 func TestNothingOfTheCallerIsSent(t *testing.T) {
 	t.Parallel()

@@ -57,6 +57,7 @@ var Settings = []Setting{
 	{Name: "OTEL_EXPORTER_OTLP_HEADERS", Group: groupTraces, Secret: true, Meaning: "what the collector asks for: NAME=VALUE, several with commas, values as in a URL (authorization=Bearer%20KEY)"},
 	{Name: "OTEL_EXPORTER_OTLP_PROTOCOL", Group: groupTraces, Default: "http/protobuf", Meaning: "no other is spoken"},
 	{Name: "OTEL_EXPORTER_OTLP_TIMEOUT", Group: groupTraces, Default: "10000", Meaning: "milliseconds for one message to the collector; the end of a call waits for half a second at most"},
+	{Name: "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", Group: groupTraces, Default: "cumulative", Meaning: "delta where the collector wants each message to count from the one before"},
 	{Name: "OTEL_SERVICE_NAME", Group: groupTraces, Meaning: "as what the gateway is shown; empty: retentionops-mcp"},
 	{Name: "OTEL_SDK_DISABLED", Group: groupTraces, Default: "false", Meaning: "true: nothing is sent, whatever else is set"},
 
