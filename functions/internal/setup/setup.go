@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -123,8 +124,16 @@ func ReadSettings[S any](ctx context.Context, e *Env) (S, error) {
 	if told, ok := errors.AsType[*functions.Error](err); ok {
 		return settings, told // the room has said what is wrong with its value
 	}
-	return settings, functions.Errorf(functions.FailedPrecondition, "a setting cannot be read").
-		WithHint("the log names the variable").WithCause(err)
+	return settings, functions.Errorf(functions.FailedPrecondition, "%s cannot be read", variableOf[S](err)).
+		WithHint("retentionops config shows what is set, and from where").WithCause(err)
+}
+
+// variableOf is the variable whose value the error is about. The library begins its errors with the name of the field.
+func variableOf[S any](err error) string {
+	name, _, _ := strings.Cut(err.Error(), ":")
+	field, _ := reflect.TypeFor[S]().FieldByName(name)
+	variable, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+	return cmp.Or(variable, "a setting")
 }
 
 // Today is the present day in the configured time zone, unless the program has another day stand in for it.

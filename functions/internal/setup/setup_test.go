@@ -49,6 +49,15 @@ func TestTodayIsInTheConfiguredZone(t *testing.T) {
 	}
 }
 
+func TestASettingThatCannotBeReadIsNamed(t *testing.T) {
+	t.Parallel()
+	_, err := env(map[string]string{"RETENTIONOPS_QUEUE_DAYS": "ninety"}).Config(t.Context())
+	problem := functions.ProblemOf(err, "")
+	if problem.Code != functions.FailedPrecondition || problem.Detail != "RETENTIONOPS_QUEUE_DAYS cannot be read" {
+		t.Errorf("got %+v", problem)
+	}
+}
+
 func TestAPortThatIsNotNamedSaysWhichVariable(t *testing.T) {
 	t.Parallel()
 	e := env(nil)
