@@ -25,40 +25,45 @@ import (
 // secrets stand where only the house may read them: in errors of functions, in keys, in the stack of a panic.
 var secrets = []string{"hunter2", bearer, sumOf(bearer), "goroutine ", "house_test.go"}
 
-// fuzzed is a gateway whose functions err, panic, break their promise or tell steps.
-func fuzzed(f *testing.F) *Gateway {
+// besieged is a gateway whose functions err, panic, break their promise or tell steps, before a town in which nothing may
+// be done: nobody who sends bytes has a confirmation.
+type besieged struct {
+	*Gateway
+	*town
+}
+
+func fuzzed(f *testing.F) besieged {
 	f.Helper()
+	world := newTown()
 	gateway, err := New(Options{
 		Lookuper: envconfig.MapLookuper(keyed("read+act", nil)), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		NewID: func() string { return "an-id" }, Caller: Local(doorsWith(f, "local", faulty())),
+		NewID: func() string { return "an-id" }, Caller: Local(doorsWith(f, "local", faulty(world.work()))),
 	})
 	if err != nil || gateway.Check() != nil {
 		f.Fatal(err, gateway.Check())
 	}
-	return gateway
+	return besieged{gateway, world}
 }
 
-// faulty is work that goes wrong in each way that there is.
-func faulty() work {
-	return work{
-		alert: func(context.Context, functions.GetAlertDecisionInput) (functions.GetAlertDecisionOutput, error) {
-			return functions.GetAlertDecisionOutput{}, errSecret
-		},
-		brief: func(context.Context, functions.GenerateBriefInput) (functions.GenerateBriefOutput, error) {
-			return functions.GenerateBriefOutput{Date: day, Format: "hunter2"}, nil
-		},
-		queue: aQueue(2),
-		read: func(ctx context.Context, in functions.ReadRecordInput) (functions.ReadRecordOutput, error) {
-			if in.Record == functions.RecordExplanation {
-				panic(errSecret)
-			}
-			return kept(ctx, in)
-		},
+// faulty makes of work what goes wrong in each way that there is.
+func faulty(w work) work {
+	w.alert = func(context.Context, functions.GetAlertDecisionInput) (functions.GetAlertDecisionOutput, error) {
+		return functions.GetAlertDecisionOutput{}, errSecret
 	}
+	w.brief = func(context.Context, functions.GenerateBriefInput) (functions.GenerateBriefOutput, error) {
+		return functions.GenerateBriefOutput{Date: day, Format: "hunter2"}, nil
+	}
+	w.read = func(ctx context.Context, in functions.ReadRecordInput) (functions.ReadRecordOutput, error) {
+		if in.Record == functions.RecordExplanation {
+			panic(errSecret)
+		}
+		return kept(ctx, in)
+	}
+	return w
 }
 
 // FuzzGateway sends anything at all. The gateway answers with JSON or with events, to the id that it was asked with, never
-// with a fault of its own, and tells no secret.
+// with a fault of its own, tells no secret, and exports and sends nothing.
 func FuzzGateway(f *testing.F) {
 	for _, seed := range seeds() {
 		f.Add(seed.method, seed.path, seed.headers, seed.body)
@@ -96,7 +101,7 @@ func FuzzParams(f *testing.F) {
 }
 
 // withstands asserts what must hold of every answer.
-func withstands(t *testing.T, gateway *Gateway, method, path, headers string, body []byte) {
+func withstands(t *testing.T, gateway besieged, method, path, headers string, body []byte) {
 	t.Helper()
 	request, sound := requestOfFuzz(t, method, path, headers, body)
 	if !sound {
@@ -114,6 +119,9 @@ func withstands(t *testing.T, gateway *Gateway, method, path, headers string, bo
 		if strings.Contains(answer.Body.String(), secret) && !strings.Contains(string(body)+headers, secret) {
 			t.Errorf("it tells %q: %s", secret, answer.Body)
 		}
+	}
+	if done, _ := gateway.did(); len(done) > 0 {
+		t.Errorf("it was done: %v", done)
 	}
 	for _, message := range messagesIn(t, answer) {
 		if asked, has := idOf(body); has && message["id"] != nil && !cmp.Equal(message["id"], asked) {
@@ -199,7 +207,11 @@ func honestly(e era) []inquiry {
 		{"tools/call", map[string]any{"name": "generate_brief", "arguments": map[string]any{"format": "slack"}}},
 		{"tools/call", map[string]any{"name": "build_priority_queue", "arguments": map[string]any{"dry_run": true}, "_meta": token}},
 		{"tools/call", map[string]any{"name": "export_audience", "arguments": map[string]any{"tier": "P1", "dry_run": true}}},
-		{"tools/call", map[string]any{"name": "trigger_playbook", "arguments": map[string]any{"date": "latest", "confirm_token": "x"}}},
+		{"tools/call", map[string]any{"name": "trigger_playbook", "arguments": map[string]any{"date": "latest", "confirm_token": "e30.AAAA"}}},
+		{"tools/call", map[string]any{
+			"name": "export_audience", "arguments": map[string]any{"tier": "P1"}, "requestState": "e30.AAAA",
+			"inputResponses": map[string]any{question: map[string]any{"action": "accept", "content": map[string]any{approve: true}}},
+		}},
 		{"resources/list", nil},
 		{"resources/templates/list", nil},
 		{"resources/read", map[string]any{"uri": "retention://rules"}},
@@ -239,8 +251,12 @@ func seeds() (all []seed) {
 	} {
 		all = append(all, seed{http.MethodPost, "/", lined(legacy, []byte(text)), []byte(text)})
 	}
+	listing := modern.message(1, "tools/list", nil)
 	return append(
-		all, seed{http.MethodGet, "/", "", nil}, seed{http.MethodGet, Path, "Accept: text/event-stream\r\n", nil},
+		all, seed{http.MethodPost, Path + "/read", lined(modern, listing), listing},
+		seed{http.MethodPost, Path, lined(modern, listing) + "X-MCP-Toolsets: read\r\nX-MCP-Exclude-Tools: generate_brief\r\n", listing},
+		seed{http.MethodPost, Path, lined(modern, listing) + "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n", listing},
+		seed{http.MethodGet, "/.well-known/oauth-protected-resource/mcp", "", nil}, seed{http.MethodGet, "/", "", nil}, seed{http.MethodGet, Path, "Accept: text/event-stream\r\n", nil},
 		seed{http.MethodOptions, Path, "Origin: https://evil.example\r\n", nil}, seed{http.MethodDelete, "/mcp/../x", "Mcp-Session-Id: 1\r\n", nil},
 	)
 }
