@@ -188,7 +188,7 @@ func claiming(claim string, value any) func(*testing.T, *hostile) answered {
 
 func byAStranger(t *testing.T, a *authority) string {
 	t.Helper()
-	return oidctest.SignIDToken(newAuthority(t).keys[oidc.RS256], oidc.RS256, oidc.RS256, a.claims(t, nil))
+	return oidctest.SignIDToken(newStranger(t).keys[oidc.RS256], oidc.RS256, oidc.RS256, a.claims(t, nil))
 }
 
 func unsigned(t *testing.T, a *authority) string {

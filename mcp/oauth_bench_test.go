@@ -12,7 +12,7 @@ import (
 
 // BenchmarkAdmission is what the entrance costs for each kind of bearer: a stranger must not cost more than a guest.
 func BenchmarkAdmission(b *testing.B) {
-	a, stranger := newAuthority(b), newAuthority(b)
+	a, stranger := newAuthority(b), newStranger(b)
 	gateway := a.guarded(b, nil)
 	claims := a.claims(b, nil)
 	by := func(a *authority, algorithm, id string) string {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,24 +36,40 @@ type authority struct {
 	down    atomic.Bool
 }
 
-func newAuthority(tb testing.TB) *authority {
-	tb.Helper()
-	a := &authority{keys: map[string]crypto.Signer{}}
+// keySets are keys of each kind, ours and a stranger's: made once, as that takes longer than all that is done with them.
+var keySets = [2]func() map[string]crypto.Signer{sync.OnceValue(newKeys), sync.OnceValue(newKeys)}
+
+func newKeys() map[string]crypto.Signer {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		tb.Fatal(err)
+		panic(err)
 	}
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		tb.Fatal(err)
+		panic(err)
 	}
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		tb.Fatal(err)
+		panic(err)
 	}
-	serves := &oidctest.Server{}
-	for algorithm, key := range map[string]crypto.Signer{oidc.RS256: rsaKey, oidc.PS256: rsaKey, oidc.ES256: ecKey, oidc.EdDSA: edKey} {
-		a.keys[algorithm] = key
+	return map[string]crypto.Signer{oidc.RS256: rsaKey, oidc.PS256: rsaKey, oidc.ES256: ecKey, oidc.EdDSA: edKey}
+}
+
+func newAuthority(tb testing.TB) *authority {
+	tb.Helper()
+	return authorityWith(tb, keySets[0]())
+}
+
+// newStranger is an authorization server with other keys under the same ids.
+func newStranger(tb testing.TB) *authority {
+	tb.Helper()
+	return authorityWith(tb, keySets[1]())
+}
+
+func authorityWith(tb testing.TB, keys map[string]crypto.Signer) *authority {
+	tb.Helper()
+	a, serves := &authority{keys: keys}, &oidctest.Server{}
+	for algorithm, key := range keys {
 		serves.PublicKeys = append(serves.PublicKeys, oidctest.PublicKey{PublicKey: key.Public(), KeyID: algorithm, Algorithm: algorithm})
 	}
 	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -135,7 +152,7 @@ func signed(t *testing.T, key jose.SigningKey, header map[jose.HeaderKey]any, pa
 // TestAccessTokens shows tokens of all kinds: the right ones are let in, under their subject's name.
 func TestAccessTokens(t *testing.T) {
 	t.Parallel()
-	a, stranger := newAuthority(t), newAuthority(t)
+	a, stranger := newAuthority(t), newStranger(t)
 	gateway := a.guarded(t, nil)
 	public, err := x509.MarshalPKIXPublicKey(a.keys[oidc.RS256].Public())
 	if err != nil {
