@@ -50,9 +50,11 @@ func (w writer) write(ctx context.Context, in functions.GenerateBriefInput) (out
 	if err != nil {
 		return out, err
 	}
-	newest, err := day.Decider.Resolve(ctx, functions.Latest)
-	if err != nil {
-		return out, err
+	newest := day.Date
+	if in.Date != functions.Latest {
+		if newest, err = day.Decider.Resolve(ctx, functions.Latest); err != nil {
+			return out, err
+		}
 	}
 	if day.Date.Before(newest) {
 		papers, err := w.env.Archive(ctx)
