@@ -78,7 +78,11 @@ func visit(t *testing.T, settings map[string]string, behind work, query url.Valu
 		t.Fatalf("%v\n%s", err, output)
 	}
 	mux := http.NewServeMux()
-	mux.Handle(Path, gateway.Gateway)
+	mux.HandleFunc(Path, func(w http.ResponseWriter, r *http.Request) { // the host's own server stands between, as in a chat
+		r.Header.Set("Authorization", "Bearer "+bearer)
+		r.Header.Del("Origin")
+		gateway.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("GET /host.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, bundle) })
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -247,5 +251,23 @@ func TestTheAppReadsWhereNothingActs(t *testing.T) {
 	)
 	if text := fmt.Sprint(got.Values[1]); !strings.Contains(text, "Runs are not offered here") || !strings.Contains(text, "24.66 %") || !strings.Contains(text, "€639.57") || got.Values[2] != float64(0) {
 		t.Errorf("%v buttons:\n%s", got.Values[2], text)
+	}
+}
+
+// TestTheAppOfSomebodyWhoMayOnlyRead says so when a run is asked for, and does not offer it again.
+func TestTheAppOfSomebodyWhoMayOnlyRead(t *testing.T) {
+	t.Parallel()
+	town := newTown()
+	got := visit(t, keyed("read", nil), town.hostile(), briefOf(),
+		[3]string{"app", "until", appReady},
+		click("trigger"),
+		[3]string{"app", "until", `document.getElementById("outcome").innerText.includes("did not come through")`},
+		[3]string{"app", "look", `document.getElementById("outcome").innerText`},
+		click("dry-run"),
+		[3]string{"app", "until", appReady + " && " + quietTown},
+		[3]string{"app", "look", `document.getElementById("trigger").hidden`},
+	)
+	if done, _ := town.did(); len(done) != 0 || got.Values[6] != true || !strings.Contains(fmt.Sprint(got.Values[3]), "permission_denied") {
+		t.Errorf("done %q; hidden %v; %v", done, got.Values[6], got.Values[3])
 	}
 }

@@ -241,7 +241,7 @@ function drawTop() {
 function drawPlan() {
   const { run, acting } = shown
   at("buttons").hidden = !host.capabilities.serverTools || acting === "hidden"
-  at("trigger").hidden = acting !== "shown"
+  at("trigger").hidden = acting !== "shown" || !allowed
   at("trigger").disabled = true
   at("trigger-note").textContent = ""
   if (!run) {
@@ -397,14 +397,15 @@ function actingRefused(why) {
   shown.refusal = shown.acting === "hidden" ? "Runs are not offered here: this page shows what there is to read." : why.message
 }
 
-let at_work = false
+let allowed = true // to run, as far as is known
+let working = false
 function busy(now) {
-  at_work = now
+  working = now
   for (const id of ["dry-run", "trigger", "yes", "no"]) at(id).disabled = now
 }
 
 at("dry-run").addEventListener("click", async () => {
-  if (at_work) return
+  if (working) return
   at("outcome").replaceChildren()
   at("confirm").hidden = true
   await read(shown.run?.date ?? shown.brief?.date ?? "latest", Object.keys(readings))
@@ -415,7 +416,7 @@ at("trigger").addEventListener("click", () => run({ date: shown.run.date, dry_ru
 // run asks for the run. The host asks its person, or the gateway answers what will happen and with which token it may be
 // confirmed here.
 async function run(given) {
-  if (at_work) return
+  if (working) return
   at("outcome").replaceChildren()
   at("confirm").hidden = true
   busy(true)
@@ -426,6 +427,8 @@ async function run(given) {
     ended(answer, given)
   } catch (why) {
     status("")
+    allowed = why.problem?.code !== "permission_denied" // this caller sees dry runs alone
+    at("trigger").hidden = !allowed
     at("outcome").replaceChildren(note("bad", "The run did not come through", why.message))
     if (why.problem?.result?.run_id) drawOutcome(why.problem.result)
     at("outcome").focus()
