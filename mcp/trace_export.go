@@ -1,11 +1,9 @@
 package mcp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -15,6 +13,8 @@ import (
 	"time"
 
 	"github.com/sethvargo/go-envconfig"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/exemplar"
@@ -103,30 +103,46 @@ func (t *telemetry) start(from observed, logger *slog.Logger, instance, version 
 	if err != nil {
 		return err
 	}
-	to := &collector{
-		client: &http.Client{CheckRedirect: noRedirect, Timeout: time.Duration(from.Timeout) * time.Millisecond},
-		header: header, logger: logger, now: t.now, failed: t.pause,
-	}
+	to := &collector{next: http.DefaultTransport, logger: logger, now: t.now, failed: t.pause}
+	client := &http.Client{CheckRedirect: noRedirect, Transport: to} // what the headers hold is for the collector alone
+	patience := time.Duration(from.Timeout) * time.Millisecond
+	ctx := context.Background()
 	if traces != "" {
-		t.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(who), sdktrace.WithBatcher(spanExporter{to, traces}))
+		out, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(traces), otlptracehttp.WithHeaders(header), otlptracehttp.WithTimeout(patience),
+			otlptracehttp.WithHTTPClient(client), otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}))
+		if err != nil {
+			return err
+		}
+		t.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(who), sdktrace.WithBatcher(quietSpans{out}))
 		t.tracer = t.traces.Tracer(scopeName, trace.WithInstrumentationVersion(version))
 	}
 	if metrics != "" {
+		out, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(metrics), otlpmetrichttp.WithHeaders(header), otlpmetrichttp.WithTimeout(patience),
+			otlpmetrichttp.WithHTTPClient(client), otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{}),
+			otlpmetrichttp.WithTemporalitySelector(counting(from.Counting)))
+		if err != nil {
+			return err
+		}
 		t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(who), sdkmetric.WithExemplarFilter(exemplar.AlwaysOffFilter),
-			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter{to, metrics, counting(from.Counting)})))
+			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(quietMetrics{out})))
 		t.duration, err = mcpconv.NewServerOperationDuration(t.metrics.Meter(scopeName, metric.WithInstrumentationVersion(version)),
 			metric.WithExplicitBucketBoundaries(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300))
+		return err
 	}
-	return err
+	return nil
 }
 
 // counting is how measurements are counted: from the beginning, so that what one message loses the next one tells, or, as
 // some collectors want it, each message since the one before.
-func counting(preference string) metricdata.Temporality {
-	if strings.EqualFold(preference, "delta") || strings.EqualFold(preference, "lowmemory") {
-		return metricdata.DeltaTemporality
+func counting(preference string) sdkmetric.TemporalitySelector {
+	switch strings.ToLower(preference) {
+	case "delta":
+		return sdkmetric.DeltaTemporalitySelector
+	case "lowmemory":
+		return sdkmetric.LowMemoryTemporalitySelector
+	default:
+		return sdkmetric.CumulativeTemporalitySelector
 	}
-	return metricdata.CumulativeTemporality
 }
 
 // signalAt is where a signal goes: to its own address as it stands, or below the common one; nowhere when neither is set.
@@ -146,8 +162,8 @@ func signalAt(own, common, path string) (string, error) {
 }
 
 // otlpHeaders reads NAME=VALUE, separated by commas, the values as in a URL. No error quotes them.
-func otlpHeaders(text string) (http.Header, error) {
-	header := http.Header{}
+func otlpHeaders(text string) (map[string]string, error) {
+	header := map[string]string{}
 	for pair := range strings.SplitSeq(text, ",") {
 		if strings.TrimSpace(pair) == "" {
 			continue
@@ -157,7 +173,7 @@ func otlpHeaders(text string) (http.Header, error) {
 		if name = strings.TrimSpace(name); !is || err != nil || name == "" {
 			return nil, errors.New("OTEL_EXPORTER_OTLP_HEADERS cannot be used: write NAME=VALUE, several separated by commas")
 		}
-		header.Set(name, plain)
+		header[name] = plain
 	}
 	return header, nil
 }
@@ -240,10 +256,10 @@ func (t *telemetry) close(ctx context.Context) {
 	both.Wait()
 }
 
-// collector is who the telemetry is sent to. What it does not take is lost: nobody waits longer, and nothing fails.
+// collector is the way to who the telemetry is sent to. What it does not take is lost: nobody waits longer, and nothing
+// fails.
 type collector struct {
-	client *http.Client
-	header http.Header
+	next   http.RoundTripper
 	logger *slog.Logger
 	now    func() time.Time
 	failed func()
@@ -252,13 +268,23 @@ type collector struct {
 	logged time.Time
 }
 
-// post sends one message. An error is logged, once a minute, without the address and the headers; it is not returned,
-// as the SDK would write it where no line belongs.
-func (c *collector) post(ctx context.Context, address string, body []byte) {
-	err := c.try(ctx, address, body)
-	if err == nil {
-		return
+// RoundTrip implements http.RoundTripper. It sees what goes wrong before the exporter puts the address and the
+// collector's own words around it.
+func (c *collector) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := c.next.RoundTrip(request)
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // by whom depends on who gave up first
+		c.lost(request.Context(), errors.New("the collector does not answer in time"))
+	case err != nil:
+		c.lost(request.Context(), fmt.Errorf("the collector cannot be reached: %w", err))
+	case response.StatusCode/100 != 2:
+		c.lost(request.Context(), fmt.Errorf("the collector answers with status %d", response.StatusCode))
 	}
+	return response, err
+}
+
+// lost logs once a minute that something was, without the address and the headers.
+func (c *collector) lost(ctx context.Context, err error) {
 	c.failed()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -268,23 +294,21 @@ func (c *collector) post(ctx context.Context, address string, body []byte) {
 	}
 }
 
-func (c *collector) try(ctx context.Context, address string, body []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
-	if err != nil {
-		return errors.New("its address cannot be used")
-	}
-	request.Header = c.header.Clone()
-	request.Header.Set("Content-Type", "application/x-protobuf")
-	response, err := c.client.Do(request)
-	if failed, is := errors.AsType[*url.Error](err); is {
-		return fmt.Errorf("the collector cannot be reached: %w", failed.Err)
-	} else if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16)) // so that the connection is used again
-	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the collector answers with status %d", response.StatusCode)
-	}
+// quietSpans and quietMetrics keep an exporter's errors from the SDK, which would write them where no line belongs: the
+// collector has logged them.
+type (
+	quietSpans   struct{ sdktrace.SpanExporter }
+	quietMetrics struct{ sdkmetric.Exporter }
+)
+
+// ExportSpans implements sdktrace.SpanExporter.
+func (q quietSpans) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	_ = q.SpanExporter.ExportSpans(ctx, spans)
+	return nil
+}
+
+// Export implements sdkmetric.Exporter.
+func (q quietMetrics) Export(ctx context.Context, all *metricdata.ResourceMetrics) error {
+	_ = q.Exporter.Export(ctx, all)
 	return nil
 }
