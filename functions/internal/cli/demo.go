@@ -326,7 +326,7 @@ func (s *story) close(out string, ended error) error {
 		}
 	}
 	s.printf("Look further:\n")
-	for _, command := range []string{"runs list", "serve", "call get_operational_context --date latest"} {
+	for _, command := range []string{"runs list", "serve --today " + s.date.String(), "call get_operational_context --date latest"} {
 		s.printf("  %s %s --warehouse %s\n", s.Name, command, s.report.Outputs["warehouse"])
 	}
 	return ended
