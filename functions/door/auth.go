@@ -56,7 +56,7 @@ func (d *Door) admit(r *http.Request) (caller, error) {
 	case d.config.Auth == ModeKey:
 		if token := Bearer(r.Header); d.known != nil && token != "" && len(r.Header.Values("X-API-Key")) == 0 {
 			who, err := d.known.admit(r.Context(), token)
-			who.speaks = err == nil && d.config.Gateway != "" && who.name == d.config.Gateway
+			who.speaks = err == nil && d.isGateway(who.name)
 			return who, err
 		}
 		return d.admitKey(r)

@@ -9,8 +9,8 @@ import (
 )
 
 // The headers in which the gateway says for whom it asks and, of a call that somebody confirmed, by which confirmation.
-// A door believes them of the account that RETENTIONOPS_GATEWAY names, and in local mode; of anybody else they are
-// ignored.
+// A door believes them of the account, or the key, that RETENTIONOPS_GATEWAY names, and in local mode; of anybody else they
+// are ignored.
 const (
 	CallerHeader       = "X-RetentionOps-Caller"
 	ConfirmationHeader = "X-RetentionOps-Confirmation"
@@ -47,6 +47,10 @@ func named(text string) string {
 	}
 	return clean
 }
+
+// isGateway tells whether a caller whom this door has verified itself is the gateway. A key is never taken for an account:
+// its name has no @.
+func (d *Door) isGateway(name string) bool { return d.config.Gateway != "" && name == d.config.Gateway }
 
 // speaksForOthers tells whether it is the gateway that the platform has let in. A token must be the only one there: it is
 // then the one that the platform has verified, whichever of the two headers it prefers.

@@ -46,6 +46,7 @@ func TestOnlyTheGatewaySpeaksForOthers(t *testing.T) {
 		"RETENTIONOPS_AUTH": "key", "RETENTIONOPS_API_KEYS": "make:act+read:" + sumOf("secret"), "RETENTIONOPS_GATEWAY": gateway,
 		"RETENTIONOPS_AUDIENCE": toUs, "RETENTIONOPS_INVOKERS": scheduler + "," + gateway,
 	}
+	keyed := env{"RETENTIONOPS_AUTH": "key", "RETENTIONOPS_API_KEYS": "make:act+read:" + sumOf("secret"), "RETENTIONOPS_GATEWAY": "make"}
 	nobody := env{"RETENTIONOPS_AUTH": "iam"}
 	of := func(email string) string { return seenByPlatform(t, email, nil) }
 	changed := func(claim string, value any) string {
@@ -76,6 +77,7 @@ func TestOnlyTheGatewaySpeaksForOthers(t *testing.T) {
 		{"key: the scheduler", key, []string{"Authorization", signed(scheduler)}, scheduler + " by ."},
 		{"key: a key", key, []string{"X-API-Key", "secret"}, "make by ."},
 		{"key: a key with the gateway's words beside it", key, []string{"X-API-Key", "secret", "Authorization", of(gateway)}, "make by ."},
+		{"key: the gateway's key", keyed, []string{"X-API-Key", "secret"}, "ada via make by c-1."},
 		{"local: this machine", local, nil, "ada via local by c-1."},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -35,7 +35,7 @@ type settings struct {
 	Invokers string `env:"RETENTIONOPS_INVOKERS"`
 	Audience string `env:"RETENTIONOPS_AUDIENCE"`
 
-	// The account of the gateway, whose word on who asks is believed.
+	// The account of the gateway, or the name of its key, whose word on who asks is believed.
 	Gateway string `env:"RETENTIONOPS_GATEWAY"`
 }
 

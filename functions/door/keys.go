@@ -92,7 +92,7 @@ func parseKey(entry string) (credential, error) {
 func (d *Door) admitKey(r *http.Request) (caller, error) {
 	if presented := r.Header.Values("X-API-Key"); len(presented) == 1 {
 		if name, scopes, known := d.keys.Whose(presented[0]); known {
-			return caller{name: name, scopes: scopes}, nil
+			return caller{name: name, scopes: scopes, speaks: d.isGateway(name)}, nil
 		}
 	}
 	return caller{}, functions.Errorf(functions.Unauthenticated, "")

@@ -2,10 +2,12 @@ package cli_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,6 +81,38 @@ func TestAnAssistantActsAfterAYes(t *testing.T) {
 	s.byForm(t, call)
 	a.leave()
 	s.logged(t, out.RunID, second, log.String())
+}
+
+// TestAYesIsUsedOnceBehindKeys brings one confirmation twice to a serve that asks for keys, its own gateway too. The doors
+// must believe that gateway, or the second call would send once more.
+func TestAYesIsUsedOnceBehindKeys(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(t))
+	process := s.command(t, "", "serve", "--addr", "127.0.0.1:0")
+	sum := func(key string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(key))) }
+	process.Env = append(process.Env, "RETENTIONOPS_AUTH=key", "RETENTIONOPS_API_KEYS=make:read+act:"+sum("k1"),
+		"RETENTIONOPS_MCP_KEYS=ada:read+act:"+sum("k2"), "RETENTIONOPS_MCP_ACTIONS=true", "RETENTIONOPS_MCP_CONFIRM_KEYS="+sum("seal"))
+	base := started(t, process)
+	call := func(arguments string) (answer mcpAnswer) {
+		t.Helper()
+		got := sent(t, http.MethodPost, base+"/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"trigger_playbook","arguments":`+
+			arguments+`}}`, plain("Authorization", "Bearer k2"))
+		if err := json.Unmarshal([]byte(got.text), &answer); err != nil || answer.Result.IsError {
+			t.Fatalf("%d, %v: %s", got.status, err, got.text)
+		}
+		return answer
+	}
+	confirmed := fmt.Sprintf(`{"resend":true,"confirm_token":%q}`, questionIn(t, call(`{"resend":true}`)).token)
+	var first, second functions.TriggerPlaybookOutput
+	for _, out := range []*functions.TriggerPlaybookOutput{&first, &second} {
+		if err := json.Unmarshal(call(confirmed).Result.StructuredContent, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !second.AlreadyDone || second.RunID != first.RunID {
+		t.Errorf("run %s, then %s, already done %t", first.RunID, second.RunID, second.AlreadyDone)
+	}
+	s.once(t)
 }
 
 // byForm sends the day again for a client that asks a person: first with a no. A yes that is brought once more, as after a

@@ -12,6 +12,9 @@ import (
 	"github.com/retentionops/retentionops/mcp"
 )
 
+// ownKey names the key that serve makes for its own gateway.
+const ownKey = "mcp_gateway"
+
 // serveSettings are the settings that serve stands in for. In mode key it makes a key for its own gateway, which calls
 // the doors of this process as everybody else does.
 func (c *command) serveSettings() (settings map[string]string, key string, err error) {
@@ -34,7 +37,8 @@ func (c *command) serveSettings() (settings map[string]string, key string, err e
 		key = rand.Text()
 		if known := given("RETENTIONOPS_API_KEYS"); known != "" {
 			sum := sha256.Sum256([]byte(key))
-			settings["RETENTIONOPS_API_KEYS"] = known + ",mcp_gateway:read+act:" + hex.EncodeToString(sum[:])
+			settings["RETENTIONOPS_API_KEYS"] = known + "," + ownKey + ":read+act:" + hex.EncodeToString(sum[:])
+			settings["RETENTIONOPS_GATEWAY"] = ownKey // else a confirmation that comes twice would be worked twice
 		}
 	case "", door.ModeLocal:
 		usual("RETENTIONOPS_AUTH", string(door.ModeLocal))
