@@ -180,6 +180,18 @@ func TestAFunctionThatIsMissingTakesNoAddressWithIt(t *testing.T) {
 	})
 }
 
+// TestTheLogNamesARunThatWasRead and not what somebody has written in the place of one, while nobody can say which it is.
+func TestTheLogNamesARunThatWasRead(t *testing.T) {
+	t.Parallel()
+	for said, w := range map[string]work{`"run_id":"01A"`: {read: kept}, `"outcome":"unavailable"`: {}} {
+		gateway := serve(t, map[string]string{"RETENTIONOPS_AUTH": "local"}, Local(doorsWith(t, "local", w)))
+		gateway.read(t, modern, "retention://run/01A")
+		if log := gateway.log.String(); !strings.Contains(log, said) || strings.Contains(log, `"run_id":"01A"`) != (w.read != nil) {
+			t.Errorf("the log holds no %s: %s", said, log)
+		}
+	}
+}
+
 // TestALongTextIsCutAndSaysSo reads a rule book that no assistant could hold.
 func TestALongTextIsCutAndSaysSo(t *testing.T) {
 	t.Parallel()

@@ -78,8 +78,9 @@ func (g *Gateway) resourceHandler(address string, read reading) func(context.Con
 		uri := request.Params.URI
 		messageOf(ctx).about(aResource, address)
 		id, err := g.audited(ctx, "resources/read", json.RawMessage(uri), func(ctx context.Context, told *entry) (err error) {
-			told.run = variables["run_id"]
-			contents, err = read(ctx, uri, variables)
+			if contents, err = read(ctx, uri, variables); err == nil {
+				told.run = variables["run_id"] // before, it is whatever the caller has written
+			}
 			return err
 		})
 		if err != nil {
