@@ -117,13 +117,17 @@ func cause(err error) string {
 // clientName is what the client calls itself: its own words, cut and cleaned, by which nothing is decided.
 func clientName(ctx context.Context) string {
 	if info := server.RequestProtocolInfoFromContext(ctx); info != nil && info.ClientInfo != nil {
-		return clean(info.ClientInfo.Name + " " + info.ClientInfo.Version)
+		return clean(info.ClientInfo.Name+" "+info.ClientInfo.Version, shortName)
 	}
-	return clean(requestOf(ctx).agent)
+	return clean(requestOf(ctx).agent, shortName)
 }
 
-func clean(text string) string {
-	const longest = 64
+const (
+	shortName = 64  // bytes of what a stranger calls itself
+	wholeName = 128 // of a principal: all that it can have, and all that a door keeps
+)
+
+func clean(text string, longest int) string {
 	var kept strings.Builder
 	for _, r := range text {
 		if unicode.IsPrint(r) && kept.Len() < longest {

@@ -66,7 +66,7 @@ func (d *doors) Call(
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "text/event-stream")
-	request.Header.Set(door.CallerHeader, clean(principalOf(ctx).Name))
+	request.Header.Set(door.CallerHeader, clean(principalOf(ctx).Name, wholeName))
 	if id, confirmed := ctx.Value(confirmationKey{}).(string); confirmed {
 		request.Header.Set(door.ConfirmationHeader, id)
 	}

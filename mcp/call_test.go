@@ -62,15 +62,18 @@ func TestTheFunctionsKnowWhoAsked(t *testing.T) {
 				known = functions.CallFrom(ctx)
 				return anAlert(ctx, in)
 			}})
-			ctx := withPrincipal(t.Context(), Principal{Name: "ada\n"})
-			for _, confirmation := range []string{"", "c-1"} {
-				if confirmation != "" {
-					ctx = withConfirmation(ctx, confirmation)
+			longest := strings.Repeat("s", 64) + "@" + strings.Repeat("i", 60) // of a token: subject and issuer
+			for _, call := range []struct{ principal, confirmation, asks string }{
+				{"ada\n", "", "ada"}, {"ada", "c-1", "ada"}, {longest, "c-1", longest},
+			} {
+				ctx := withPrincipal(t.Context(), Principal{Name: call.principal})
+				if call.confirmation != "" {
+					ctx = withConfirmation(ctx, call.confirmation)
 				}
 				if _, err := caller.Call(ctx, functions.GetAlertDecision, json.RawMessage(`{}`), func(functions.Progress) {}); err != nil {
 					t.Fatal(err)
 				}
-				if known.Caller != "ada via "+via || known.Confirmation != confirmation {
+				if known.Caller != call.asks+" via "+via || known.Confirmation != call.confirmation {
 					t.Errorf("called by %q with %q", known.Caller, known.Confirmation)
 				}
 			}

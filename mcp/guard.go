@@ -191,7 +191,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	known := requestOf(r.Context())
 	if unlogged, may := g.knocks.may(known.principal, g.now()); may {
 		g.logger.WarnContext(r.Context(), "mcp: refused", slog.String("request_id", known.id), slog.String("code", string(functions.CodeOf(err))),
-			slog.String("principal", known.principal), slog.String("client", clean(known.agent)), slog.String("error", shortened(err.Error())),
+			slog.String("principal", known.principal), slog.String("client", clean(known.agent, shortName)), slog.String("error", shortened(err.Error())),
 			slog.Int64("unlogged", unlogged))
 	}
 	g.answerProblem(w, r, err)

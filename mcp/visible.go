@@ -83,7 +83,7 @@ func (g *Gateway) hooks() *server.Hooks {
 		if method != mcpgo.MethodToolsCall || !is || !errors.Is(err, server.ErrToolNotFound) {
 			return
 		}
-		_, _ = g.audited(ctx, clean(call.Params.Name), call.Params.RawArguments, func(context.Context, *entry) error {
+		_, _ = g.audited(ctx, clean(call.Params.Name, shortName), call.Params.RawArguments, func(context.Context, *entry) error {
 			return functions.Errorf(functions.PermissionDenied, "the tool is not offered to this caller")
 		})
 	})
