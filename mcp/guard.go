@@ -140,7 +140,7 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request, who Principal) er
 				WithHint(fmt.Sprintf("try again in %d s", wait))
 		}
 	}
-	if needed := g.lacks(who, message); needed != nil {
+	if needed := g.lacks(r.Context(), who, message); needed != nil {
 		g.stepUp(w, r, message, needed)
 		return nil
 	}

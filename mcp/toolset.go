@@ -159,10 +159,10 @@ func askedFor(ctx context.Context, name string) bool {
 // lacks are the scopes that a call needs, when its caller has not all of them and can get more. It looks early, so that
 // the client hears with which scopes to come again. Who has a key cannot, and gets the tool's own refusal, which an
 // assistant can read.
-func (g *Gateway) lacks(who Principal, message incoming) (needed []functions.Scope) {
+func (g *Gateway) lacks(ctx context.Context, who Principal, message incoming) (needed []functions.Scope) {
 	tool, known := functions.ToolNamed(message.Params.Name)
 	if message.Method != string(mcpgo.MethodToolsCall) || !known || tool.Scope != functions.ScopeAct ||
-		!who.stepsUp || !g.acts() || message.isDryRun() || slices.Contains(who.Scopes, functions.ScopeAct) {
+		!who.stepsUp || !g.acts() || !askedFor(ctx, tool.Name) || message.isDryRun() || slices.Contains(who.Scopes, functions.ScopeAct) {
 		return nil
 	}
 	return functions.Scopes

@@ -165,6 +165,7 @@ func TestATokenThatLacksAScopeHearsWhich(t *testing.T) {
 		"a key gets the tool's refusal":  {gateway, bearer, "build_priority_queue", `{}`, nil, 200, ""},
 		"nobody may act":                 {reading, reads, "build_priority_queue", `{}`, nil, 400, ""},
 		"it asked to read alone":         {gateway, reads, "build_priority_queue", `{}`, map[string]string{"X-MCP-Readonly": "true"}, 200, ""},
+		"it has narrowed the tool away":  {gateway, reads, "build_priority_queue", `{}`, map[string]string{"X-MCP-Exclude-Tools": "build_priority_queue"}, 400, ""},
 		"a tool that is none":            {gateway, reads, "drop_table", `{}`, nil, 400, ""},
 		"a tool by the name of a method": {gateway, reads, "tools/list", `{}`, nil, 400, ""},
 	} {
