@@ -100,7 +100,8 @@ func playbookText(out functions.TriggerPlaybookOutput) string {
 	case out.Plan != nil:
 		text += " " + planText(out.Plan)
 	case out.AlreadyDone:
-		text = fmt.Sprintf("The playbook of %s was sent before, by run %s: nothing was sent now.", out.Date, out.RunID) + artifactText(out)
+		text = fmt.Sprintf("The playbook of %s was run before, as %s: nothing was done now. That run: %s, delivery %s (phase %s; %s).", out.Date, out.RunID,
+			out.Status, out.DeliveryState, out.Phase, reason) + artifactText(out)
 	case !out.DryRun:
 		text = fmt.Sprintf("The playbook of %s ran as %s: %s, delivery %s (phase %s; %s).", out.Date, out.RunID, out.Status, out.DeliveryState,
 			out.Phase, reason) + artifactText(out)

@@ -65,7 +65,10 @@ func TestAnAssistantActsAfterAYes(t *testing.T) {
 		t.Fatalf("%v: %s", err, ran.text())
 	}
 	s.once(t)
-	call("trigger_playbook", confirmed, "") // brought once more
+	again := call("trigger_playbook", confirmed, "") // brought once more
+	if want := "was run before, as " + out.RunID + ": nothing was done now. That run: success, delivery confirmed"; !strings.Contains(again.text(), want) {
+		t.Errorf("brought once more: %s", again.text())
+	}
 	s.once(t)
 
 	export := questionIn(t, call("export_audience", `{"tier":"P1"}`, ""))
