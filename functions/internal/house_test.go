@@ -202,7 +202,6 @@ func TestTheGatewayHoldsNothingButTheWayIn(t *testing.T) {
 		"cloud.google.com/go/bigquery":       "it reads no data",
 		"cloud.google.com/go/storage":        "it reads no data",
 		"google.golang.org/api":              "it calls our functions and no other",
-		"google.golang.org/grpc":             "it doubles the gateway; the metadata server is asked over HTTP",
 		"github.com/modelcontextprotocol":    "the other SDK is for tests",
 		"github.com/mark3labs/mcp-go/client": "it serves, and is nobody's client",
 		"github.com/spf13/cobra":             "only the command reads arguments",
