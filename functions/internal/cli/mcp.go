@@ -22,6 +22,7 @@ func (c *command) mcp() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			c.verbose = true
+			c.json = false // standard output is the protocol's: what goes wrong before it begins is told on standard error
 			env := c.env(map[string]string{"RETENTIONOPS_AUTH": "local"}, "")
 			defer func() {
 				if closing := env.Close(); err == nil {

@@ -203,3 +203,15 @@ func holds(t *testing.T, tool string, promised, given json.RawMessage) {
 		t.Errorf("%s: %v in %s", tool, err, given)
 	}
 }
+
+// TestMCPThatCannotBeginLeavesStandardOutputAlone: standard output is the protocol's, and a problem document is none of
+// its messages.
+func TestMCPThatCannotBeginLeavesStandardOutputAlone(t *testing.T) {
+	t.Parallel()
+	cmd := program(t, t.TempDir(), "mcp")
+	var out, said strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err == nil || out.String() != "" || !strings.Contains(said.String(), "there is no warehouse") {
+		t.Errorf("ended with %v, wrote %q, and told %q", err, out.String(), said.String())
+	}
+}
