@@ -82,7 +82,7 @@ func (e export) rehearse(ctx context.Context, g *Gateway, report func(functions.
 	if out.Digest == "" {
 		return rehearsal{}, errNoPlan
 	}
-	words := fmt.Sprintf("Export %d of the %d customers in %s of %s to %s.%s", out.RowsExported, out.RowsAvailable, out.Tier, out.Date,
+	words := fmt.Sprintf("Export %d of the %s in %s of %s to %s.%s", out.RowsExported, counted(out.RowsAvailable, "customer"), out.Tier, out.Date,
 		where(cmp.Or(in.Destination, functions.Targets[0])), leftOutText(out.LeftOut))
 	return rehearsal{day: out.Date, plan: out.Digest, words: words + guardText(out.Guardrails) + overrideText(in.Override)}, nil
 }
@@ -120,8 +120,11 @@ func (p playbook) rehearse(ctx context.Context, g *Gateway, report func(function
 	}
 	words := []string{fmt.Sprintf("Run the playbook of %s (%s, phase %s): %s.", out.Date, out.Severity, out.Phase, strings.TrimRight(out.Reason, ". "))}
 	words = append(words, planText(out.Plan))
-	if in.Resend {
+	switch {
+	case in.Resend && out.Plan.Sends:
 		words = append(words, "RESEND: a day that was sent already is sent again, under a new id, and people are notified again.")
+	case in.Resend:
+		words = append(words, "RESEND: a day that was worked already is worked again.")
 	}
 	return rehearsal{
 		day: out.Date, plan: out.Plan.Digest, words: strings.Join(words, " ") + guardText(out.Guardrails) + overrideText(in.Override),
@@ -157,6 +160,6 @@ func overrideText(o *functions.Override) string {
 	if o == nil {
 		return ""
 	}
-	return fmt.Sprintf(" OVERRIDE: a guardrail that would stop this is passed. The caller says that %q decides so, because %q; the log keeps both.",
+	return fmt.Sprintf(" OVERRIDE: should a guardrail stop this, it is passed all the same. The caller says that %q decides so, because %q; the log keeps both.",
 		o.By, o.Why)
 }

@@ -46,15 +46,17 @@ func alertText(out functions.GetAlertDecisionOutput) string {
 
 func contextText(out functions.GetOperationalContextOutput) string {
 	status := out.StatusDistribution
-	return fmt.Sprintf("%s: %d customers: %d ACTIVE, %d AT_RISK, %d INACTIVE. By the present rules (%s): %s. Set aside for faults in the data: %d; "+
-		"on the exclusion list: %d.%s", out.Date, out.TotalCustomers, status.Active, status.AtRisk, status.Inactive, out.RulesVersion,
+	return fmt.Sprintf("%s: %s: %d ACTIVE, %d AT_RISK, %d INACTIVE. By the present rules (%s): %s. Set aside for faults in the data: %d; "+
+		"on the exclusion list: %d.%s", out.Date, counted(out.TotalCustomers, "customer"), status.Active, status.AtRisk, status.Inactive, out.RulesVersion,
 		tierText(out.TierPreview), out.DataQuality.SetAside, out.Excluded, stale(out.RulesStale))
 }
 
 func queueText(out functions.BuildPriorityQueueOutput) string {
-	text := fmt.Sprintf("The queue of %s was built: it replaces %d rows and holds %d customers: %s.", out.Date, out.RowsReplaced, out.Total, tierText(out.Tiers))
+	text := fmt.Sprintf("The queue of %s was built: it replaces %s and holds %s: %s.", out.Date,
+		counted(out.RowsReplaced, "row"), counted(out.Total, "customer"), tierText(out.Tiers))
 	if out.DryRun {
-		text = fmt.Sprintf("Dry run for %s, nothing was written. The queue would hold %d customers: %s.", out.Date, out.Total, tierText(out.Tiers))
+		text = fmt.Sprintf("Dry run for %s, nothing was written. The queue would hold %s: %s.", out.Date,
+			counted(out.Total, "customer"), tierText(out.Tiers))
 	}
 	if changes := out.Changes; changes.ComparedWith != nil {
 		moved := int64(0)
@@ -68,10 +70,10 @@ func queueText(out functions.BuildPriorityQueueOutput) string {
 }
 
 func exportText(out functions.ExportAudienceOutput) string {
-	text := fmt.Sprintf("Dry run for %s, nothing was written. %d of the %d customers in %s would be exported.",
-		out.Date, out.RowsExported, out.RowsAvailable, out.Tier)
+	text := fmt.Sprintf("Dry run for %s, nothing was written. %d of the %s in %s would be exported.",
+		out.Date, out.RowsExported, counted(out.RowsAvailable, "customer"), out.Tier)
 	if !out.DryRun {
-		text = fmt.Sprintf("Exported %d of the %d customers in %s of %s.", out.RowsExported, out.RowsAvailable, out.Tier, out.Date)
+		text = fmt.Sprintf("Exported %d of the %s in %s of %s.", out.RowsExported, counted(out.RowsAvailable, "customer"), out.Tier, out.Date)
 		for _, place := range []struct{ name, url string }{{"CSV", out.CSVURL}, {"Sheet", out.GSheetURL}} {
 			if place.url != "" {
 				text += fmt.Sprintf(" %s: %s .", place.name, place.url)
@@ -147,7 +149,7 @@ func planText(plan *functions.Plan) string {
 func tierText(tiers []functions.TierTotal) string {
 	var parts []string
 	for _, tier := range tiers {
-		parts = append(parts, fmt.Sprintf("%s %d (value at risk %s)", tier.Tier, tier.Customers, tier.ValueAtRisk))
+		parts = append(parts, fmt.Sprintf("%s %d (value at risk %s)", tier.Tier, tier.Customers, tier.ValueAtRisk.StringFixed(2)))
 	}
 	return listed(parts)
 }
@@ -158,6 +160,14 @@ func guardText(guardrails functions.Guardrails) string {
 		parts = append(parts, strings.TrimRight(finding.Message, ". ")+".")
 	}
 	return strings.Join(parts, " ")
+}
+
+// counted is a number with its noun.
+func counted[N int | int64](number N, noun string) string {
+	if number != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", number, noun)
 }
 
 func listed(parts []string) string {
