@@ -119,6 +119,10 @@ func clientName(ctx context.Context) string {
 	if info := server.RequestProtocolInfoFromContext(ctx); info != nil && info.ClientInfo != nil {
 		return clean(info.ClientInfo.Name+" "+info.ClientInfo.Version, shortName)
 	}
+	if told, ok := server.ClientSessionFromContext(ctx).(server.SessionWithClientInfo); ok && told.GetClientInfo().Name != "" {
+		info := told.GetClientInfo() // an older client says it once, at the beginning
+		return clean(info.Name+" "+info.Version, shortName)
+	}
 	return clean(requestOf(ctx).agent, shortName)
 }
 

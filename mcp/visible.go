@@ -17,7 +17,7 @@ type forms struct{ whole, dry *offered }
 
 // addTools registers the tools. Each caller sees the form that it may use.
 func (g *Gateway) addTools() error {
-	if g.config.Actions.on() && !g.config.ReadOnly.on() && g.seals == nil {
+	if g.closed == nil && g.config.Actions.on() && !g.config.ReadOnly.on() && g.seals == nil {
 		g.logger.WarnContext(context.Background(), "mcp: the tools that act stay hidden: RETENTIONOPS_MCP_CONFIRM_KEYS is not set")
 	}
 	for _, tool := range functions.Tools {
