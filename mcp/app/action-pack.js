@@ -321,7 +321,7 @@ function drawBrief() {
 function drawOutcome(run) {
   const artifacts = run.artifacts ?? {}
   const went = run.status === "success" ? "good" : run.status === "skipped" ? "" : "bad"
-  const title = run.already_done ? "This was run before; nothing was sent now" : { success: "The playbook ran", skipped: "Nothing was sent" }[run.status] ?? "The playbook did not come through"
+  const title = run.already_done ? "This was run before; nothing was done now" : { success: "The playbook ran", skipped: "Nothing was sent" }[run.status] ?? "The playbook did not come through"
   at("outcome").replaceChildren(note(went, title, sentence(run.reason), rows([
     ["Status", chip(run.status)], ["Delivery", chip(run.delivery_state)],
     ["Slack", artifacts.slack_posted ? data(`posted ${artifacts.slack_message_ts ?? ""}`) : ""], ["Ticket", artifacts.jira_ticket ? data(artifacts.jira_ticket) : ""],
@@ -388,7 +388,7 @@ async function read(date, what) {
   }))
   busy(false)
   draw()
-  status(said.join(" ") || `Read at ${clock(Date.now())}; nothing was written.`)
+  status([...new Set(said)].join(" ") || `Read at ${clock(Date.now())}; nothing was written.`)
 }
 
 // actingRefused tells a gateway that offers no acting from a run that cannot be planned.

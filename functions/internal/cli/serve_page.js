@@ -65,7 +65,7 @@ async function callTool(params, onprogress) {
       for (const [id, request] of Object.entries(result.inputRequests ?? {})) {
         if (request.method !== "elicitation/create") throw new Error(`The gateway asks for ${request.method}, which this page does not know.`)
         inputResponses[id] = await question(request.params)
-        entry(`${inputResponses[id].action} by the person`)
+        entry(`the person answered ${inputResponses[id].action}`)
       }
       result = await ask("tools/call", { ...params, inputResponses, requestState: result.requestState }, onprogress)
     }
