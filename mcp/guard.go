@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -21,6 +20,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/retentionops/retentionops/functions"
+	"github.com/retentionops/retentionops/functions/door"
 )
 
 // A request is bounded in size and in the time that its body may take. The largest honest one has a few hundred bytes.
@@ -40,7 +40,7 @@ func Patterns() []string {
 
 // ServeHTTP implements http.Handler: it lets in whom it should, and refuses what mcp-go would do badly.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	known := &request{id: requestID(r, g.newID), agent: r.UserAgent()}
+	known := &request{id: door.RequestID(r, g.newID), agent: r.UserAgent()}
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, known))
 	header := w.Header()
 	header.Set("X-Request-Id", known.id)
@@ -238,15 +238,6 @@ func (g *Gateway) health(w http.ResponseWriter, r *http.Request) {
 		Status  string `json:"status"`
 		Version string `json:"version,omitempty"`
 	}{"mcp_gateway", status, g.config.Version})
-}
-
-var soundID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-func requestID(r *http.Request, newID func() string) string {
-	if id := r.Header.Get("X-Request-Id"); soundID.MatchString(id) {
-		return id
-	}
-	return newID()
 }
 
 // request is what the entrance knows of a request beside who may do what.

@@ -142,7 +142,7 @@ type entrance struct {
 // ServeHTTP implements http.Handler.
 func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := &visit{door: e.door, tool: e.tool, w: w, r: r, began: e.door.now()}
-	v.call = functions.Call{Tool: e.tool.Name, RunID: v.door.newID(), RequestID: requestID(r, v.door.newID)}
+	v.call = functions.Call{Tool: e.tool.Name, RunID: v.door.newID(), RequestID: RequestID(r, v.door.newID)}
 	defer v.log()
 
 	header := w.Header()
@@ -254,8 +254,8 @@ func checkMedia(header http.Header) error {
 
 var soundID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// requestID is the caller's own id when it is harmless in a log and a header, else a new one.
-func requestID(r *http.Request, newID func() string) string {
+// RequestID is the caller's own id when it is harmless in a log and a header, else a new one.
+func RequestID(r *http.Request, newID func() string) string {
 	if id := r.Header.Get("X-Request-Id"); soundID.MatchString(id) {
 		return id
 	}
