@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"unicode"
 
@@ -46,13 +47,17 @@ func (g *Gateway) audited(
 	began, told := g.now(), &entry{}
 	id = cmp.Or(requestOf(ctx).id, g.newID())
 	defer func() {
-		if thrown := recover(); thrown != nil {
+		thrown := recover()
+		if thrown != nil {
 			err = fmt.Errorf("panic: %v", thrown)
 		}
 		attrs := []slog.Attr{
 			slog.String("principal", principalOf(ctx).Name), slog.String("client", clientName(ctx)), slog.String("tool", what),
 			slog.String("arguments_digest", g.digest(arguments)), slog.String("request_id", id),
 			slog.Float64("seconds", g.now().Sub(began).Seconds()),
+		}
+		if thrown != nil {
+			attrs = append(attrs, slog.String("stack_trace", string(debug.Stack())))
 		}
 		messageOf(ctx).ended(err)
 		g.audit(ctx, told, id, append(attrs, g.traceOf(ctx)...), err)

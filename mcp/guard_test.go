@@ -186,8 +186,8 @@ func TestAPanicOfOurOwnIsAnAnswer(t *testing.T) {
 	if !got.Result.IsError || !strings.Contains(got.text(), "internal") || strings.Contains(got.text(), "nil pointer") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
-	if !strings.Contains(gateway.log.String(), "nil pointer") {
-		t.Error("the log does not say why")
+	if log := gateway.log.String(); !strings.Contains(log, "nil pointer") || !strings.Contains(log, "(*Gateway).call(") {
+		t.Errorf("the log does not say why and where: %s", log)
 	}
 }
 
