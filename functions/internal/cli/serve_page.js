@@ -31,7 +31,7 @@ async function ask(method, params = {}, onprogress) {
   const kind = response.headers.get("Content-Type") ?? ""
   if (kind.startsWith("application/problem+json")) {
     const problem = await response.json()
-    throw Object.assign(new Error([problem.detail || problem.title, problem.hint].filter(Boolean).join(". ")), { code: -32000 })
+    throw Object.assign(new Error([problem.detail || problem.title, problem.hint].filter(Boolean).map(text => `${text[0].toUpperCase()}${text.slice(1)}.`).join(" ")), { code: -32000 })
   }
   const answer = kind.startsWith("text/event-stream") ? await streamed(response, onprogress) : await response.json()
   if (answer.error) throw Object.assign(new Error(answer.error.message), { code: answer.error.code })
