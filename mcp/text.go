@@ -155,11 +155,15 @@ func tierText(tiers []functions.TierTotal) string {
 }
 
 func guardText(guardrails functions.Guardrails) string {
-	parts := []string{" Guardrails: " + string(guardrails.Verdict) + "."}
-	for _, finding := range guardrails.Findings {
-		parts = append(parts, strings.TrimRight(finding.Message, ". ")+".")
+	said := make([]string, len(guardrails.Findings))
+	for i, finding := range guardrails.Findings {
+		said[i] = strings.TrimRight(finding.Message, ". ")
 	}
-	return strings.Join(parts, " ")
+	text := " Guardrails: " + string(guardrails.Verdict)
+	if len(said) > 0 {
+		text += ": " + strings.Join(said, "; ")
+	}
+	return text + "."
 }
 
 // counted is a number with its noun.

@@ -25,6 +25,11 @@ func TestWordsCount(t *testing.T) {
 			exportText(functions.ExportAudienceOutput{DryRun: true, RowsExported: 3, RowsAvailable: 4, Tier: functions.P2}),
 			"3 of the 4 customers in P2 would be exported.",
 		},
+		{guardText(functions.Guardrails{Verdict: functions.VerdictOK}), " Guardrails: ok."},
+		{
+			guardText(functions.Guardrails{Verdict: functions.VerdictStop, Findings: []functions.GuardrailFinding{{Message: "the data is old."}, {Message: "P1 is large"}}}),
+			" Guardrails: stop: the data is old; P1 is large.",
+		},
 	} {
 		if !strings.Contains(tc.words, tc.says) {
 			t.Errorf("%q does not say %q", tc.words, tc.says)
