@@ -60,7 +60,7 @@ type Run struct {
 	ExportState        string        `json:"export_state"`        // csv, or what stood in for what
 	NotificationReason string        `json:"notification_reason"` // one word; see Run
 	ForcedBy           string        `json:"forced_by"`           // who passed a guardrail and why; the run that was replayed
-	ConfirmationID     string        `json:"confirmation_id"`
+	ConfirmationID     string        `json:"confirmation_id"`     // of the person who let the gateway run it; see Call
 	InputFingerprint   string        `json:"input_fingerprint"`
 	DryRun             bool          `json:"dry_run"`
 

@@ -181,7 +181,7 @@ func (s *stand) logged(t *testing.T, run string, by confirmation, log string) {
 		t.Fatalf("%v: %s", err, text)
 	}
 	at := slices.IndexFunc(runs, func(kept functions.Run) bool { return kept.RunID == run })
-	if at < 0 || runs[at].Status != functions.RunSuccess || runs[at].Caller != "local" {
+	if at < 0 || runs[at].Status != functions.RunSuccess || runs[at].Caller != "local" || runs[at].ConfirmationID != ticket.ID {
 		t.Errorf("the audit log holds %s", text)
 	}
 }

@@ -106,7 +106,7 @@ func TestBrowserRunsThePlaybook(t *testing.T) {
 	page.AwaitFrame(`document.getElementById("outcome").innerText.includes("The playbook ran")`)
 	s.once(t)
 	runs := runsAt(t, base)
-	if len(runs) != 1 || runs[0].Status != functions.RunSuccess || runs[0].DeliveryState != functions.DeliveryConfirmed || runs[0].ConfirmationID == "" {
+	if len(runs) != 1 || runs[0].Status != functions.RunSuccess || runs[0].DeliveryState != functions.DeliveryConfirmed || runs[0].ConfirmationID == "" || runs[0].TicketID == "" {
 		t.Fatalf("the log holds %+v", runs)
 	}
 	if got := text("#outcome"); !strings.Contains(got, runs[0].RunID) || !strings.Contains(got, runs[0].TicketID) {

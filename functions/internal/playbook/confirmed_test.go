@@ -91,7 +91,7 @@ func TestAConfirmationOfARunThatFailedIsSpent(t *testing.T) {
 	if _, err := h.Run(confirmed(t.Context(), "c-2"), functions.TriggerPlaybookInput{}); functions.CodeOf(err) != functions.Unavailable {
 		t.Errorf("a new confirmation: %v, want another try", err)
 	}
-	if rows := h.rows(t); len(rows) != 2 || rows[0].Caller != "ada via gateway" {
+	if rows := h.rows(t); len(rows) != 2 || rows[0].Caller != "ada via gateway" || rows[0].ConfirmationID != "c-2" || rows[1].ConfirmationID != "c-1" {
 		t.Errorf("the log has %+v", rows)
 	}
 }

@@ -210,11 +210,3 @@ func (r receipt) told() string {
 	}
 	return slack + ", " + ticket
 }
-
-// confirmation is the id that proves the delivery: the ticket, as people know it, else the message.
-func (r receipt) confirmation() string {
-	if r.TicketID != "" {
-		return string(r.TicketID)
-	}
-	return string(r.SlackMessageTS)
-}

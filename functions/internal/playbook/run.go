@@ -131,7 +131,7 @@ func (r *Runner) Run(ctx context.Context, in functions.TriggerPlaybookInput) (fu
 		Guardrails: functions.Guardrails{Verdict: functions.VerdictOK, Findings: []functions.GuardrailFinding{}},
 		Artifacts:  functions.Artifacts{Exports: []functions.TierExports{}},
 	}
-	w.row = retention.Run{RunID: call.RunID, RunTimestamp: r.Now().UTC(), Caller: call.Caller}
+	w.row = retention.Run{RunID: call.RunID, RunTimestamp: r.Now().UTC(), Caller: call.Caller, ConfirmationID: call.Confirmation}
 	ctx = functions.WithCall(ctx, call)
 	if in.DryRun {
 		return w.plan(ctx)

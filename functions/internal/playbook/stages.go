@@ -180,7 +180,6 @@ func (w *run) send(ctx context.Context) error {
 	w.out.Artifacts.SlackMessageTS = string(got.receipt.SlackMessageTS)
 	w.out.Artifacts.SlackPosted = got.receipt.SlackMessageTS != ""
 	w.out.Artifacts.JiraTicket = string(got.receipt.TicketID)
-	w.row.ConfirmationID = got.receipt.confirmation()
 	w.out.Reason = got.why
 	if sent.RunID != w.out.RunID {
 		w.out.Reason += "; sent was the message that run " + sent.RunID + " stored"

@@ -48,7 +48,7 @@ func (w *run) keepTeams(ctx context.Context) {
 func (p *Post) Unbegun(ctx context.Context, log *runlog.Log, cause error) {
 	call, problem := functions.CallFrom(ctx), functions.ProblemOf(cause, "")
 	row := retention.Run{
-		RunID: call.RunID, RunTimestamp: p.Now().UTC(), Caller: call.Caller, Status: functions.RunFailed, Stage: stageSetup,
+		RunID: call.RunID, RunTimestamp: p.Now().UTC(), Caller: call.Caller, ConfirmationID: call.Confirmation, Status: functions.RunFailed, Stage: stageSetup,
 		DeliveryState: functions.DeliveryNone, NotificationReason: reasonFailed,
 		ErrorMessage: logText(&functions.Error{Code: problem.Code, Detail: problem.Detail, Hint: problem.Hint}),
 	}
